@@ -1,0 +1,160 @@
+"""Counts: everything that one pass over a table adds up.
+
+``Counts`` form a commutative monoid: batches, files, threads and machines add up to
+exactly the same integers, in any split and any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgate.canonical import Numbers
+from synthgate.plan import Canonical, ColumnPlan, Plan
+from synthgate.values import LabelCounts, NumberCounts, ValueCounts
+
+IntArray = NDArray[np.int64]
+PairName = tuple[str, str]
+K = TypeVar("K")
+V = TypeVar("V", "ColumnCounts", "NDArray[np.int64]")
+
+BLOCK = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnCounts:
+    """One column of one side.
+
+    Attributes
+    ----------
+    rows, missing, misfits : int
+        `missing` includes the `misfits`: values that do not fit the column's role.
+    values : NumberCounts or LabelCounts
+    """
+
+    rows: int
+    missing: int
+    misfits: int
+    values: ValueCounts
+
+    def __add__(self, other: ColumnCounts) -> ColumnCounts:
+        return ColumnCounts(
+            self.rows + other.rows,
+            self.missing + other.missing,
+            self.misfits + other.misfits,
+            _add_values(self.values, other.values),
+        )
+
+    @property
+    def present(self) -> int:
+        """Rows with a value."""
+        return self.rows - self.missing
+
+    @property
+    def missing_share(self) -> float:
+        """Share of rows that were missing in the table itself (misfits left aside), in [0, 1]."""
+        return (self.missing - self.misfits) / self.rows if self.rows else 0.0
+
+    @property
+    def numbers(self) -> NumberCounts:
+        """The values of a continuous column."""
+        if not isinstance(self.values, NumberCounts):
+            raise TypeError("this column holds labels")
+        return self.values
+
+    @property
+    def labels(self) -> LabelCounts:
+        """The values of a discrete column."""
+        if not isinstance(self.values, LabelCounts):
+            raise TypeError("this column holds numbers")
+        return self.values
+
+
+def _add_values(a: ValueCounts, b: ValueCounts) -> ValueCounts:
+    if isinstance(a, NumberCounts) and isinstance(b, NumberCounts):
+        return a + b
+    if isinstance(a, LabelCounts) and isinstance(b, LabelCounts):
+        return a + b
+    raise TypeError("numbers and labels do not add up")
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """One side of the comparison, counted.
+
+    Attributes
+    ----------
+    rows : int
+    columns : dict of ColumnCounts
+    pairs : dict of int64 array
+        Per pair of columns ``(a, b)``, in plan order: contingency table of their pair codes,
+        shape (codes of a, codes of b).
+    """
+
+    rows: int
+    columns: Mapping[str, ColumnCounts]
+    pairs: Mapping[PairName, IntArray]
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.rows + other.rows,
+            _add(self.columns, other.columns),
+            _add(self.pairs, other.pairs),
+        )
+
+    @classmethod
+    def empty(cls) -> Counts:
+        """Return the neutral element."""
+        return cls(0, {}, {})
+
+
+def _add(a: Mapping[K, V], b: Mapping[K, V]) -> dict[K, V]:
+    both = dict(a)
+    for key, value in b.items():
+        both[key] = both[key] + value if key in both else value
+    return both
+
+
+def count_column(plan: ColumnPlan, column: Canonical) -> ColumnCounts:
+    """Count one canonical column of one batch."""
+    if isinstance(column, Numbers):
+        values = NumberCounts.of(column.values)
+        rows = len(column.values)
+        return ColumnCounts(rows, rows - values.total, column.misfits, values)
+    seen = np.bincount(column.codes[column.codes >= 0], minlength=len(column.labels)).astype(np.int64)
+    labels = LabelCounts.of(column.labels, seen)
+    rows = len(column.codes)
+    return ColumnCounts(rows, rows - int(seen.sum()), column.misfits, labels)
+
+
+def count_columns(plan: Plan, batch: Mapping[str, Canonical]) -> Counts:
+    """Count every column of one batch."""
+    columns = {c.name: count_column(c, batch[c.name]) for c in plan.columns if c.name in batch}
+    rows = next((c.rows for c in columns.values()), 0)
+    return Counts(rows, columns, {})
+
+
+def pair_names(plan: Plan, names: Iterable[str]) -> list[PairName]:
+    """Return the pairs that get a contingency table: both columns in `names`, neither an id, text or vector."""
+    present = set(names)
+    return list(combinations([c.name for c in plan.columns if c.is_paired and c.name in present], 2))
+
+
+def count_pairs(plan: Plan, batch: Mapping[str, Canonical], pairs: Iterable[PairName]) -> Counts:
+    """Count the contingency tables of one batch, in blocks that fit the processor's cache."""
+    wanted = list(pairs)
+    used = {name for pair in wanted for name in pair}
+    codes = {name: plan[name].encode(batch[name]) for name in used}
+    sizes = {name: plan[name].n_codes for name in used}
+    rows = len(next(iter(codes.values()))) if codes else 0
+    flat = {(a, b): np.zeros(sizes[a] * sizes[b], np.int64) for a, b in wanted}
+    for start in range(0, rows, BLOCK):
+        block = {name: column[start : start + BLOCK] for name, column in codes.items()}
+        for (a, b), table in flat.items():
+            table += np.bincount(block[a] * sizes[b] + block[b], minlength=len(table))
+    return Counts(0, {}, {(a, b): table.reshape(sizes[a], sizes[b]) for (a, b), table in flat.items()})

@@ -1,0 +1,331 @@
+"""Evidence: all that measures may look at, each part made at most once.
+
+The embedded engine lives here: it streams batches of each table through the plan, adds
+them up into counts, and keeps a bounded, seeded sample of the canonical rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgate.canonical import Labels, Numbers, kind_of, to_labels, to_numbers, to_vectors
+from synthgate.counts import ColumnCounts, Counts, PairName, count_column, count_columns, count_pairs, pair_names
+from synthgate.infer import date_layout, number_role, target_role, text_role
+from synthgate.plan import Canonical, Plan, plan_column
+from synthgate.roles import Role
+from synthgate.sample import Sample, SampleSide
+from synthgate.values import LabelCounts, NumberCounts
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from synthgate.gatefile import Constraint
+    from synthgate.tables import Table
+
+SAMPLE_ROWS = 1_048_576
+
+
+@dataclass(frozen=True)
+class Side:
+    """One table, counted, with its sampled rows in canonical form.
+
+    Attributes
+    ----------
+    table : Table
+    counts : Counts
+        Of the columns; pair tables are made on demand by :class:`Evidence`.
+    index : int64 array
+        Row numbers of the kept rows.
+    kept : dict of Numbers or Labels
+        The kept rows, per shared column that is neither vector nor unread.
+    vectors : dict of float32 array
+    """
+
+    table: Table
+    counts: Counts
+    index: NDArray[np.int64]
+    kept: Mapping[str, Canonical]
+    vectors: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        """Rows of the table."""
+        return self.counts.rows
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every row was kept."""
+        return len(self.index) == self.rows
+
+
+def read_columns(plan: Plan, batch: pa.RecordBatch) -> dict[str, Canonical]:
+    """Return the planned columns of a batch in canonical form, vectors left aside."""
+    present = set(batch.schema.names)
+    return {
+        column.name: column.read(batch.column(column.name))
+        for column in plan.columns
+        if column.name in present and column.role is not Role.VECTOR
+    }
+
+
+def make_plan(table: Table, roles: Mapping[str, Role], targets: tuple[str, ...], layouts: Mapping[str, str]) -> Plan:
+    """Look once at the real table and fix how every column is read.
+
+    Parameters
+    ----------
+    table : Table
+        The real table.
+    roles : dict of Role
+        Roles that were given, which go before inferred ones.
+    targets : tuple of str
+        Columns to predict: whole numbers with few values among them are read as classes.
+    layouts : dict of str
+        ``strptime`` layouts that were given for dates stored as text.
+    """
+    raw: dict[str, ColumnCounts] = {}
+    for batch in table.batches():
+        for name in batch.schema.names:
+            counted = _look(name, batch.column(name), roles.get(name))
+            raw[name] = raw[name] + counted if name in raw else counted
+    columns = []
+    for item in table.schema:
+        kind = kind_of(item.type)
+        seen = raw[item.name]
+        role, layout = _role(item.name, kind, seen, is_target=item.name in targets)
+        role = roles.get(item.name, role)
+        layout = layouts.get(item.name, layout)
+        values = _values_for(role, layout, seen)
+        columns.append(plan_column(item.name, role, kind, values, nullable=seen.missing > 0, layout=layout))
+    return Plan(tuple(columns))
+
+
+def _look(name: str, array: pa.Array, role: Role | None) -> ColumnCounts:
+    from synthgate.plan import ColumnPlan
+
+    kind = kind_of(array.type)
+    as_numbers = kind in ("integer", "float", "datetime") and not (role and role.is_discrete)
+    read_as = (Role.DATETIME if kind == "datetime" else Role.NUMERICAL) if as_numbers else Role.TEXT
+    column = to_numbers(array, read_as) if as_numbers else to_labels(array, read_as)
+    nothing = np.empty(0)
+    return count_column(ColumnPlan(name=name, role=read_as, kind=kind, edges=nothing, fine_edges=nothing), column)
+
+
+def _role(name: str, kind: str, seen: ColumnCounts, *, is_target: bool) -> tuple[Role, str | None]:
+    if kind == "boolean":
+        return Role.BOOLEAN, None
+    if kind == "datetime":
+        return Role.DATETIME, None
+    if kind == "vector":
+        return Role.VECTOR, None
+    if isinstance(seen.values, NumberCounts):
+        role = number_role(name, kind, seen.values)
+        return (target_role(role, kind, seen.values) if is_target else role), None
+    is_date, layout = date_layout(seen.values.labels) if kind == "string" else (False, None)
+    return (Role.DATETIME, layout) if is_date else (text_role(name, seen.values), None)
+
+
+def _values_for(role: Role, layout: str | None, seen: ColumnCounts) -> NumberCounts | LabelCounts:
+    """Recount the looked-at values in the domain of the role that was chosen."""
+    import pyarrow as pa
+
+    values = seen.values
+    if isinstance(values, NumberCounts) and not role.is_continuous:
+        labels = to_labels(pa.array(values.values), role)
+        return LabelCounts.of(labels.labels, _spread(labels, values.counts))
+    if isinstance(values, LabelCounts) and role.is_continuous:
+        numbers = to_numbers(values.labels, role, layout)
+        return _weighted(numbers.values, values.counts)
+    if isinstance(values, LabelCounts) and role is Role.BOOLEAN:
+        labels = to_labels(values.labels, role)
+        return LabelCounts.of(labels.labels, _spread(labels, values.counts))
+    return values
+
+
+def _spread(labels: Labels, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    keep = labels.codes >= 0
+    return np.bincount(labels.codes[keep], weights=counts[keep], minlength=len(labels.labels)).astype(np.int64)
+
+
+def _weighted(values: NDArray[np.float64], counts: NDArray[np.int64]) -> NumberCounts:
+    keep = ~np.isnan(values)
+    distinct, place = np.unique(values[keep], return_inverse=True)
+    return NumberCounts(distinct, np.bincount(place, weights=counts[keep], minlength=len(distinct)).astype(np.int64))
+
+
+def count_side(plan: Plan, table: Table, seed: int) -> Side:
+    """Stream a table once: add up its counts and keep a seeded sample of its rows."""
+    rng = np.random.default_rng([seed, *b"rows"])
+    wanted = np.arange(table.rows)
+    if table.rows > SAMPLE_ROWS:
+        wanted = np.sort(rng.choice(table.rows, SAMPLE_ROWS, replace=False))
+    counts, start = Counts.empty(), 0
+    parts: list[dict[str, Canonical]] = []
+    vectors: list[dict[str, NDArray[np.float32]]] = []
+    for batch in table.batches():
+        canonical = read_columns(plan, batch)
+        counted = count_columns(plan, canonical)
+        counts = counts + Counts(batch.num_rows, counted.columns, {})
+        here = wanted[(wanted >= start) & (wanted < start + batch.num_rows)] - start
+        whole = len(here) == batch.num_rows
+        parts.append(canonical if whole else {n: _take(c, here) for n, c in canonical.items()})
+        vectors.append({c.name: to_vectors(batch.column(c.name))[here] for c in _vector_columns(plan, batch)})
+        start += batch.num_rows
+    kept = {name: _join([part[name] for part in parts]) for name in parts[0]} if parts else {}
+    joined = {name: np.concatenate([v[name] for v in vectors]) for name in vectors[0]} if vectors else {}
+    return Side(table, counts, wanted.astype(np.int64), kept, joined)
+
+
+def _vector_columns(plan: Plan, batch: pa.RecordBatch) -> list[Any]:
+    present = {f.name for f in batch.schema if kind_of(f.type) == "vector"}
+    return [c for c in plan.columns if c.role is Role.VECTOR and c.name in present]
+
+
+def _take(column: Canonical, rows: NDArray[np.int64]) -> Canonical:
+    if isinstance(column, Numbers):
+        return Numbers(column.values[rows])
+    return Labels(column.codes[rows], column.labels)
+
+
+def _join(parts: list[Canonical]) -> Canonical:
+    import pyarrow as pa
+
+    if len(parts) == 1:
+        return parts[0]
+    if all(isinstance(part, Numbers) for part in parts):
+        return Numbers(np.concatenate([part.values for part in parts if isinstance(part, Numbers)]))
+    labels = [part for part in parts if isinstance(part, Labels)]
+    pool = pa.concat_arrays([part.labels for part in labels]).dictionary_encode()
+    place, codes, at = pool.indices.to_numpy(), [], 0
+    for part in labels:
+        codes.append(np.append(place[at : at + len(part.labels)], -1)[part.codes])
+        at += len(part.labels)
+    return Labels(np.concatenate(codes).astype(np.int32), pool.dictionary)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What a measure may look at.
+
+    Attributes
+    ----------
+    plan : Plan
+        Of the real table.
+    real, synthetic : Side
+    holdout : Side or None
+    seed : int
+    targets : tuple of str
+    keys : tuple of str
+        Columns that must be unique.
+    constraints : tuple of Constraint
+    """
+
+    plan: Plan
+    real: Side
+    synthetic: Side
+    holdout: Side | None
+    seed: int = 0
+    targets: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+
+    @property
+    def sides(self) -> dict[str, Side]:
+        """The sides that there are, by name."""
+        sides = {"real": self.real, "synthetic": self.synthetic}
+        return {**sides, "holdout": self.holdout} if self.holdout else sides
+
+    @cached_property
+    def shared(self) -> tuple[str, ...]:
+        """Columns that real and synthetic both have, in the plan's order."""
+        there = self.synthetic.counts.columns
+        return tuple(name for name in self.plan.names if name in there and name in self.real.counts.columns)
+
+    @cached_property
+    def pairs(self) -> dict[str, Counts]:
+        """The pair tables of every side."""
+        names = pair_names(self.plan, self.shared)
+        return {
+            side: _pair_counts(self.plan, data, [p for p in names if _has_both(data, p)])
+            for side, data in self.sides.items()
+        }
+
+    @cached_property
+    def sample(self) -> Sample:
+        """The sampled rows, with one dictionary per discrete column."""
+        return build_sample(self)
+
+
+def _has_both(side: Side, pair: PairName) -> bool:
+    return pair[0] in side.counts.columns and pair[1] in side.counts.columns
+
+
+def _pair_counts(plan: Plan, side: Side, names: list[PairName]) -> Counts:
+    if side.is_whole:
+        return count_pairs(plan, side.kept, names)
+    total = Counts.empty()
+    for batch in side.table.batches():
+        total = total + count_pairs(plan, read_columns(plan, batch), names)
+    return total
+
+
+def build_sample(evidence: Evidence) -> Sample:
+    """Give the kept rows of all sides one dictionary per discrete column."""
+    columns: dict[str, dict[str, NDArray[Any]]] = {side: {} for side in evidence.sides}
+    dictionaries: dict[str, tuple[str, ...]] = {}
+    roles, decimals = {}, {}
+    for plan in _sampled(evidence):
+        here = {side: data.kept.get(plan.name) for side, data in evidence.sides.items()}
+        roles[plan.name] = plan.role
+        if plan.role is Role.VECTOR:
+            for side, data in evidence.sides.items():
+                columns[side][plan.name] = data.vectors[plan.name]
+        elif plan.role.is_continuous:
+            decimals[plan.name] = plan.decimals
+            for side, column in here.items():
+                columns[side][plan.name] = _numbers(column, len(evidence.sides[side].index))
+        else:
+            dictionaries[plan.name], codes = _pooled(here, evidence)
+            for side, coded in codes.items():
+                columns[side][plan.name] = coded
+    made = {side: SampleSide(data.rows, data.index, columns[side]) for side, data in evidence.sides.items()}
+    return Sample(roles, dictionaries, decimals, made["real"], made["synthetic"], made.get("holdout"), evidence.seed)
+
+
+def _sampled(evidence: Evidence) -> Iterator[Any]:
+    for plan in evidence.plan.columns:
+        if plan.role is Role.VECTOR:
+            if all(plan.name in side.vectors for side in evidence.sides.values()):
+                yield plan
+        elif plan.name in evidence.shared:
+            yield plan
+
+
+def _numbers(column: Canonical | None, rows: int) -> NDArray[np.float64]:
+    return column.values if isinstance(column, Numbers) else np.full(rows, np.nan)
+
+
+def _pooled(
+    here: Mapping[str, Canonical | None], evidence: Evidence
+) -> tuple[tuple[str, ...], dict[str, NDArray[np.int32]]]:
+    """Return the sorted dictionary over all sides, and each side's codes into it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    there = {side: column for side, column in here.items() if isinstance(column, Labels)}
+    pool = pc.unique(pa.concat_arrays([column.labels for column in there.values()]))
+    pool = pool.take(pc.sort_indices(pool))
+    codes = {}
+    for side, data in evidence.sides.items():
+        column = there.get(side)
+        if column is None:
+            codes[side] = np.full(len(data.index), -1, np.int32)
+            continue
+        place = pc.index_in(column.labels, value_set=pool).to_numpy(zero_copy_only=False)
+        codes[side] = np.append(place, -1).astype(np.int32)[column.codes]
+    return tuple(pool.to_pylist()), codes

@@ -1,0 +1,252 @@
+"""The gate: open the tables, plan, count, measure, judge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from synthgate.bridges.sdv import Metadata, read_metadata
+from synthgate.catalogue import find_measure
+from synthgate.declared import DeclaredCheck
+from synthgate.errors import DataError, GateFileError, SynthgateError, UsageError, nearest
+from synthgate.findings import CheckResult, DataInfo, RunInfo
+from synthgate.gatefile import Gate, load_gate
+from synthgate.judging import Waivers, broken_check, judge_check
+from synthgate.roles import Role
+from synthgate.verdict import Verdict, conclude
+
+if TYPE_CHECKING:
+    from synthgate.evidence import Evidence
+    from synthgate.tables import Table
+
+VERSIONED = ("duckdb", "numpy", "pyarrow", "scikit-learn", "scipy")
+Progress = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Clock:
+    """Seconds per step, and progress as steps begin."""
+
+    progress: Progress | None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def run(self, step: str, work: Callable[[], Any]) -> Any:
+        """Do `work`, and note how long it took."""
+        if self.progress:
+            self.progress(step)
+        start = perf_counter()
+        try:
+            return work()
+        finally:
+            self.seconds[step] = self.seconds.get(step, 0.0) + perf_counter() - start
+
+
+def evaluate(
+    real: object = None,
+    synthetic: object = None,
+    *,
+    holdout: object = None,
+    target: str | Sequence[str] | None = None,
+    gate: str | Path | Gate | None = None,
+    preset: str | None = None,
+    metadata: str | Path | Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    only: Sequence[str] = (),
+    skip: Sequence[str] = (),
+    missing_values: Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> Verdict:
+    """Judge whether a synthetic table may be used in place of a real one.
+
+    Parameters
+    ----------
+    real, synthetic : path, URL or dataframe
+        Anything that speaks the Arrow C stream, or a file; by default what the gate file names.
+    holdout : path, URL or dataframe, optional
+        Real rows that the generator never saw. Without it membership cannot be assessed.
+    target : str or sequence of str, optional
+        Columns to predict.
+    gate : path or Gate, optional
+        A gate file.
+    preset : str, optional
+        ``default``, ``training``, ``release`` or ``share``.
+    metadata : path or dict, optional
+        SDV metadata (SINGLE_TABLE_V1).
+    seed : int, optional
+        Same inputs, seed and versions give the same verdict, timings aside.
+    only, skip : sequence of str
+        Check ids or families to run, or to leave out.
+    missing_values : sequence of str, optional
+        Text that stands for a missing value in text files; only the empty field by default.
+    progress : callable, optional
+        Called with the name of each step as it begins.
+
+    Returns
+    -------
+    Verdict
+
+    Raises
+    ------
+    SynthgateError
+        When the data, the gate file or the arguments do not allow a judgement.
+    """
+    policy = (
+        gate if isinstance(gate, Gate) else load_gate(Path(gate) if gate else None, preset=preset, only=only, skip=skip)
+    )
+    policy = _overridden(policy, target, seed, missing_values)
+    clock = Clock(progress)
+    tables = clock.run("read", lambda: _open(policy, real, synthetic, holdout))
+    described = _metadata(policy, metadata)
+    evidence = gather(policy, tables, described, clock)
+    waivers = Waivers(policy.waivers, datetime.now(UTC).date(), set())
+    checks = tuple(run_check(check, evidence, waivers, clock) for check in policy.checks)
+    run = _run_info(policy, tables, evidence, (*described.notes, *waivers.notes()), clock)
+    return Verdict(outcome=conclude(checks), checks=checks, run=run)
+
+
+def _overridden(
+    policy: Gate, target: str | Sequence[str] | None, seed: int | None, missing_values: Sequence[str] | None
+) -> Gate:
+    targets = (target,) if isinstance(target, str) else tuple(target or policy.targets)
+    return replace(
+        policy,
+        targets=targets,
+        seed=policy.seed if seed is None else seed,
+        missing_values=policy.missing_values if missing_values is None else tuple(missing_values),
+    )
+
+
+def _open(policy: Gate, real: object, synthetic: object, holdout: object) -> dict[str, Table]:
+    """Open the tables; text files of the judged sides are read as text, so that no value is lost."""
+    from synthgate.tables import DEFAULT_MISSING, open_table
+
+    given = {
+        "real": policy.real if real is None else real,
+        "synthetic": policy.synthetic if synthetic is None else synthetic,
+        "holdout": policy.holdout if holdout is None else holdout,
+    }
+    for name in ("real", "synthetic"):
+        if given[name] is None:
+            raise UsageError(
+                name, f"no {name} table is given", f"give it as an argument, or as `{name}:` in the gate file"
+            )
+    missing = DEFAULT_MISSING if policy.missing_values is None else policy.missing_values
+    tables = {
+        name: open_table(source, name=name, as_text=name != "real", missing_values=missing)
+        for name, source in given.items()
+        if source is not None
+    }
+    for name, table in tables.items():
+        if table.rows == 0:
+            raise DataError(table.source, f"the {name} table has no rows", "give a table with at least one row")
+    return tables
+
+
+def _metadata(policy: Gate, metadata: str | Path | Mapping[str, Any] | None) -> Metadata:
+    source = metadata if metadata is not None else policy.metadata
+    return read_metadata(source) if source is not None else Metadata()
+
+
+def gather(policy: Gate, tables: Mapping[str, Table], described: Metadata, clock: Clock) -> Evidence:
+    """Plan and count: everything that measures look at."""
+    from synthgate.evidence import Evidence, count_side, make_plan
+
+    real = tables["real"]
+    _check_names(policy, described, real)
+    roles: dict[str, Role] = {**described.roles, **policy.roles}
+    plan = clock.run("plan", lambda: make_plan(real, roles, policy.targets, described.layouts))
+    shared = set(plan.names) & set(tables["synthetic"].schema.names)
+    if not shared:
+        raise DataError(
+            tables["synthetic"].source,
+            f"shares no column with {real.source}: it has {_some(tables['synthetic'].schema.names)}, "
+            f"expected {_some(plan.names)}",
+            "give two tables of the same kind",
+        )
+    sides = {
+        name: clock.run(f"count {name}", partial(count_side, plan, table, policy.seed))
+        for name, table in tables.items()
+    }
+    return Evidence(
+        plan=plan,
+        real=sides["real"],
+        synthetic=sides["synthetic"],
+        holdout=sides.get("holdout"),
+        seed=policy.seed,
+        targets=policy.targets,
+        keys=policy.keys or described.keys,
+        constraints=policy.constraints,
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:5])
+    return shown + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _check_names(policy: Gate, described: Metadata, real: Table) -> None:
+    """Refuse names of columns that the real table does not have.
+
+    Raises
+    ------
+    SynthgateError
+    """
+    known = real.schema.names
+    for name in described.roles:
+        if name not in known:
+            raise DataError("metadata", f"column {name!r} is not in {real.source}", nearest(name, known))
+    named: list[tuple[str, str]] = [(f"roles.{name}", name) for name in policy.roles]
+    named += [("target", name) for name in policy.targets] + [("key", name) for name in policy.keys]
+    named += [("waivers", name) for waiver in policy.waivers for name in waiver.columns]
+    for key, name in named:
+        if name not in known:
+            where = policy.place(key)
+            kind = GateFileError if policy.path else UsageError
+            raise kind(where, f"column {name!r} is not in the real table", nearest(name, known))
+
+
+def run_check(check: DeclaredCheck, evidence: Evidence, waivers: Waivers, clock: Clock) -> CheckResult:
+    """Measure and judge one check; a measure that breaks becomes an error, so that the gate fails closed."""
+    start = perf_counter()
+    found = find_measure(check.id)
+    if found is None:
+        raise SynthgateError(check.id, "no measure of this name is installed", "remove the check from the gate file")
+    try:
+        options = {**found.options, **check.options}
+        measurement = clock.run(check.id, lambda: found.compute(evidence, options))
+    except SynthgateError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the one boundary where a defect of a measure becomes a finding
+        return broken_check(check, error, perf_counter() - start)
+    return judge_check(check, measurement, waivers, perf_counter() - start)
+
+
+def _run_info(
+    policy: Gate, tables: Mapping[str, Table], evidence: Evidence, notes: Sequence[str], clock: Clock
+) -> RunInfo:
+    def info(name: str) -> DataInfo:
+        table = tables[name]
+        return DataInfo(source=table.source, rows=table.rows, columns=len(table.schema.names), sha256=table.sha256)
+
+    digests = clock.run("hash", lambda: {name: info(name) for name in tables})
+    return RunInfo(
+        real=digests["real"],
+        synthetic=digests["synthetic"],
+        holdout=digests.get("holdout"),
+        seed=policy.seed,
+        synthgate_version=version("synthgate"),
+        versions={name: version(name) for name in VERSIONED},
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        targets=policy.targets,
+        gate_file=str(policy.path) if policy.path else None,
+        preset=policy.preset,
+        roles={column.name: str(column.role) for column in evidence.plan.columns},
+        notes=tuple(notes),
+        seconds=dict(clock.seconds),
+    )

@@ -1,0 +1,1 @@
+"""Measures: pure functions from evidence to measurements, one package per family."""

@@ -1,0 +1,5 @@
+"""Coverage: are the rare cases, the tails and all regions of the real table there?"""
+
+from synthgate.measures.coverage import modes, shares
+
+__all__ = ["modes", "shares"]

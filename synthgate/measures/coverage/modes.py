@@ -1,0 +1,110 @@
+"""Coverage of modes: does every region of the real table have its share of synthetic rows?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgate.canonical import Numbers
+from synthgate.catalogue import Options, measure
+from synthgate.encoding import Float32Array, vectors
+from synthgate.findings import Measurement
+from synthgate.measures.coverage.shares import Cell, judge_cells
+from synthgate.plan import format_value
+
+if TYPE_CHECKING:
+    from synthgate.evidence import Evidence
+
+ROWS_PER_REGION = 60
+MAX_REGIONS = 48
+FIT_ROWS = 10_000
+ROUNDS = 12
+BLOCK = 8192
+WORDS = 2
+
+
+@measure("coverage.modes")
+def modes(evidence: Evidence, options: Options) -> Measurement:
+    """Cut the real rows into regions by k-means, and compare how many synthetic rows fall into each.
+
+    A region with less than half of its share is a lost mode; it is named by the columns that set it
+    apart. The regions are fitted on half of the known real rows and their shares counted on the other
+    half, so that a region is not judged by the rows that drew it.
+    """
+    sample = evidence.sample
+    coded = vectors(sample).sides
+    known = np.concatenate([coded[name] for name in ("real", "holdout") if name in coded])
+    if known.shape[1] == 0 or len(known) < 4 * ROWS_PER_REGION or not len(coded["synthetic"]):
+        return Measurement.missing("too few rows, or no comparable column, to tell regions apart")
+    rng = sample.rng("coverage.modes")
+    order = rng.permutation(len(known))
+    fit, count = order[: len(order) // 2], order[len(order) // 2 :]
+    regions = int(min(MAX_REGIONS, len(count) // ROWS_PER_REGION))
+    centres = k_means(known[fit[:FIT_ROWS]], regions, rng)
+    there = np.bincount(nearest(known[count], centres), minlength=len(centres))
+    placed = nearest(coded["synthetic"], centres)
+    found = np.bincount(placed, minlength=len(centres))
+    words = _describe(evidence, nearest(coded["real"], centres), len(centres))
+    cells = [
+        Cell("", words[k], "region_share_ratio", int(there[k]), len(count), int(found[k]), len(placed))
+        for k in range(len(centres))
+    ]
+    result = judge_cells(cells, "region")
+    return replace(result, findings=tuple(replace(f, columns=()) for f in result.findings))
+
+
+def k_means(rows: Float32Array, regions: int, rng: np.random.Generator) -> Float32Array:
+    """Return k-means centres (Lloyd's algorithm from k-means++ seeds; Arthur and Vassilvitskii 2007)."""
+    from sklearn.cluster import KMeans
+
+    model = KMeans(regions, n_init=1, max_iter=ROUNDS, tol=0, random_state=int(rng.integers(2**31)))
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(rows)
+    centres: Float32Array = model.cluster_centers_.astype(np.float32)
+    return centres
+
+
+def nearest(rows: Float32Array, centres: Float32Array) -> NDArray[np.intp]:
+    """Return the nearest centre of every row."""
+    half = (centres**2).sum(axis=1) / 2
+    parts = [np.argmin(half - rows[at : at + BLOCK] @ centres.T, axis=1) for at in range(0, len(rows), BLOCK)]
+    return np.concatenate(parts) if parts else np.empty(0, np.intp)
+
+
+def _describe(evidence: Evidence, placed: NDArray[np.intp], regions: int) -> list[str]:
+    """Name each region by the columns whose values set it most apart from the rest of the real rows."""
+    names = [c.name for c in evidence.plan.columns if c.is_paired and c.name in evidence.real.kept]
+    gaps: dict[str, tuple[NDArray[np.float64], list[str]]] = {}
+    for name in names:
+        plan = evidence.plan[name]
+        codes = plan.encode(evidence.real.kept[name])
+        table = np.bincount(placed * plan.n_codes + codes, minlength=regions * plan.n_codes).reshape(regions, -1)
+        inside = table / np.maximum(1, table.sum(axis=1, keepdims=True))
+        overall = table.sum(axis=0) / max(1, table.sum())
+        labels = [_value_words(evidence, name, placed == k, inside[k]) for k in range(regions)]
+        gaps[name] = (0.5 * np.abs(inside - overall).sum(axis=1), labels)
+    out = []
+    for k in range(regions):
+        best = sorted(names, key=lambda name: -gaps[name][0][k])[:WORDS]
+        out.append("rows with " + " and ".join(f"{name} {gaps[name][1][k]}" for name in best))
+    return out
+
+
+def _value_words(evidence: Evidence, name: str, rows: NDArray[np.bool_], inside: NDArray[np.float64]) -> str:
+    plan = evidence.plan[name]
+    column = evidence.real.kept[name]
+    if isinstance(column, Numbers):
+        values = column.values[rows]
+        values = values[np.isfinite(values)]
+        if not len(values):
+            return "missing"
+        low, high = np.quantile(values, [0.1, 0.9])
+        return f"about {format_value(low, plan.role)} to {format_value(high, plan.role)}"
+    top = int(np.argmax(inside))
+    return f"= {plan.code_labels()[top]}"

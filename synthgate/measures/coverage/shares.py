@@ -1,0 +1,183 @@
+"""Coverage of categories and tails: what was expected of each, and what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgate.catalogue import Options, measure
+from synthgate.findings import Estimate, Ledger, Measured, Measurement, Skip
+from synthgate.statistics.intervals import ratio_interval, z_value
+from synthgate.values import NumberCounts
+
+if TYPE_CHECKING:
+    from synthgate.evidence import Evidence
+
+MIN_EXPECTED = 5.0
+SMALL_CELL = 10
+TAILS = (0.01, 0.05)
+RARE_SHARE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A slice of the real table: how often it occurs among known real rows, and in synthetic."""
+
+    column: str
+    name: str
+    metric: str
+    known: int
+    known_of: int
+    found: int
+    found_of: int
+
+    @property
+    def expected(self) -> float:
+        """Rows of it that as many fresh real rows would hold."""
+        return self.known * self.found_of / self.known_of
+
+
+def judge_cells(cells: Iterable[Cell], noun: str) -> Measurement:
+    """Compare each cell's share with the real one, and sum up.
+
+    A cell's value is the ratio of its synthetic to its real share, turned over when above one, so that
+    1 is right and 0 is lost (or flooded). Its interval is exact given the sum of both counts, shared
+    over all cells. Cells expected fewer than five times are left out: their absence says nothing.
+    """
+    every = list(cells)
+    tested = [cell for cell in every if cell.expected >= MIN_EXPECTED]
+    if not tested:
+        return Measurement.missing(f"no {noun} is expected often enough to be missed at this size")
+    z = z_value(looks=len(tested))
+    findings = [_finding(cell, z) for cell in tested]
+    lost = [f for f in findings if f.estimate and f.estimate.high < 0.5]
+    findings.sort(key=lambda f: f.estimate.high if f.estimate else 1.0)
+    kept = 1 - len(lost) / len(tested)
+    skipped = _skipped(every, noun)
+    plural = "categories" if noun == "category" else f"{noun}s"
+    smallest = min(cell.expected for cell in tested)
+    reason = (
+        f"{len(lost)} of {len(tested)} {plural} have less than half or more than double their real share"
+        if lost
+        else f"all {len(tested)} {plural} have their real share, as far as this size can tell"
+    )
+    return Measurement(
+        reason=reason,
+        findings=tuple(findings),
+        score=Estimate.exact(kept),
+        ledger=Ledger(len(tested), skipped),
+        power=f"the rarest {noun} tested is expected {smallest:.0f} times in synthetic",
+    )
+
+
+def _skipped(cells: list[Cell], noun: str) -> tuple[Skip, ...]:
+    few: dict[str, int] = {}
+    for cell in cells:
+        if cell.expected < MIN_EXPECTED:
+            few[cell.column] = few.get(cell.column, 0) + 1
+    return tuple(Skip(column, f"{n} {noun}s expected fewer than 5 times") for column, n in few.items())
+
+
+def _finding(cell: Cell, z: float) -> Measured:
+    low, high = ratio_interval(cell.found, cell.found_of, cell.known, cell.known_of, z)
+    ratio = (cell.found / cell.found_of) / (cell.known / cell.known_of)
+    if ratio > 1:
+        low, ratio, high = (1 / high if np.isfinite(high) else 0.0), 1 / ratio, (1 / low if low > 0 else 1.0)
+    spread = np.sqrt(cell.expected * (1 + cell.found_of / cell.known_of))
+    band = (max(0.0, cell.expected - z * spread), cell.expected + z * spread)
+    shown = (
+        cell.name
+        if cell.known >= SMALL_CELL
+        else f"(a {cell.metric.split('_')[0]} with fewer than {SMALL_CELL} real rows)"
+    )
+    message = f"{shown}: {cell.found:,} rows found, {cell.expected:,.0f} expected"
+    if cell.found == 0:
+        message += "; it is lost"
+    return Measured(
+        metric=cell.metric,
+        message=message,
+        estimate=Estimate(
+            value=ratio,
+            low=max(0.0, min(low, 1.0)),
+            high=min(1.0, high),
+            method=f"conditional binomial (Clopper-Pearson), z = {z:.2f}",
+            ceiling=1.0,
+            floor=0.0,
+        ),
+        columns=(cell.column,),
+        details={
+            "name": shown,
+            "expected": float(cell.expected),
+            "found": cell.found,
+            "interval": [float(band[0]), float(band[1])],
+            "rare": cell.known / cell.known_of < RARE_SHARE,
+        },
+    )
+
+
+@measure("coverage.categories")
+def categories(evidence: Evidence, options: Options) -> Measurement:
+    """Compare how often each category occurs with how often it should; rare ones count as much as common ones."""
+    cells = []
+    for name in evidence.shared:
+        plan = evidence.plan[name]
+        known = evidence.real.counts.columns[name].values
+        synthetic = evidence.synthetic.counts.columns[name]
+        if not plan.role.is_discrete or known.overflowed or synthetic.values.overflowed or not synthetic.present:
+            continue
+        labels = evidence.real.counts.columns[name].labels
+        if evidence.holdout and name in evidence.holdout.counts.columns:
+            labels = labels + evidence.holdout.counts.columns[name].labels
+        names = tuple(labels.labels.to_pylist())
+        found = synthetic.labels.of_categories(names)
+        total = labels.total
+        cells += [
+            Cell(name, label, "category_share_ratio", int(k), total, int(f), synthetic.present)
+            for label, k, f in zip(names, labels.counts, found, strict=True)
+        ]
+    if not cells:
+        return Measurement.missing("no categorical or boolean column")
+    return judge_cells(cells, "category")
+
+
+@measure("coverage.ranges")
+def ranges(evidence: Evidence, options: Options) -> Measurement:
+    """Compare how many rows lie in the outer 1 % and 5 % of each continuous column, at both ends."""
+    cells: list[Cell] = []
+    for name in evidence.shared:
+        if not evidence.plan[name].role.is_continuous:
+            continue
+        known = evidence.real.counts.columns[name].numbers
+        if evidence.holdout and name in evidence.holdout.counts.columns:
+            known = known + evidence.holdout.counts.columns[name].numbers
+        synthetic = evidence.synthetic.counts.columns[name].numbers
+        if known.overflowed or synthetic.overflowed or not synthetic.total or len(known.values) < 3:
+            continue
+        cells.extend(_tails(name, known, synthetic))
+    if not cells:
+        return Measurement.missing("no numerical or datetime column with a tail")
+    return judge_cells(cells, "tail")
+
+
+def _tails(name: str, known: NumberCounts, synthetic: NumberCounts) -> list[Cell]:
+    cells = []
+    for share in TAILS:
+        low, high = known.quantiles(np.array([share, 1 - share]))
+        tails = {
+            "lower": (_rows(known, known.values < low), _rows(synthetic, synthetic.values < low)),
+            "upper": (_rows(known, known.values > high), _rows(synthetic, synthetic.values > high)),
+        }
+        cells += [
+            Cell(name, f"{end} {share:.0%} tail", "tail_share_ratio", here, known.total, there, synthetic.total)
+            for end, (here, there) in tails.items()
+            if here
+        ]
+    return cells
+
+
+def _rows(counts: NumberCounts, chosen: NDArray[np.bool_]) -> int:
+    return int(counts.counts[chosen].sum())

@@ -1,0 +1,274 @@
+"""Column fidelity: one distribution at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from synthgate.catalogue import Options, measure
+from synthgate.counts import ColumnCounts
+from synthgate.findings import Estimate, Json, Ledger, Limit, Measured, Measurement, Skip
+from synthgate.measures.fidelity import compatible
+from synthgate.plan import ColumnPlan, bin_labels
+from synthgate.roles import Role
+from synthgate.statistics.distances import (
+    Distance,
+    FloatArray,
+    IntArray,
+    Reference,
+    careless_total_variation,
+    expected_kolmogorov_smirnov,
+    expected_total_variation,
+    jensen_shannon,
+    kolmogorov_smirnov,
+    total_variation,
+    uniform_kolmogorov_smirnov,
+    wasserstein,
+)
+from synthgate.statistics.intervals import newcombe, z_value
+from synthgate.statistics.positions import average, place
+
+if TYPE_CHECKING:
+    from synthgate.evidence import Evidence
+
+LEAST_SCALE = 0.2
+MOST_SCALE = 0.5
+DRIFT_Z = 3.0
+SHOWN_CATEGORIES = 12
+SMALL_CELL = 10
+MIN_MISSING_SIMILARITY = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """One column's cell counts on each side, over the same cells, missing left out."""
+
+    real: IntArray
+    synthetic: IntArray
+    holdout: IntArray | None
+    uniform: FloatArray
+    labels: tuple[str, ...]
+
+    @property
+    def pool(self) -> IntArray:
+        """Counts of all rows known to be real."""
+        return self.real if self.holdout is None else self.real + self.holdout
+
+
+@measure("fidelity.columns")
+def columns(evidence: Evidence, options: Options) -> Measurement:
+    """Compare each column's distribution: Kolmogorov-Smirnov and total variation.
+
+    Continuous columns are compared by KS (location and shape) and by total variation over up to 50
+    bins of the real table (spikes, rounding, gaps); discrete columns by total variation over all
+    categories; every column by its share of missing values. The score is the mean over columns of KS
+    and discrete TV complements, which is what SDMetrics calls Column Shapes.
+    """
+    names, skipped = _subjects(evidence)
+    if not names:
+        return Measurement.missing("no column of a comparable role is shared by both tables")
+    z = z_value(looks=2 * len(names))
+    findings: list[Measured] = []
+    shapes: list[Estimate] = []
+    for name in names:
+        found, shape = _column(evidence, evidence.plan[name], z)
+        findings.extend(found)
+        shapes.append(shape)
+    score = average(shapes, z, least=LEAST_SCALE / 2)
+    at = score.position.value if score.position else score.value
+    return Measurement(
+        reason=(
+            f"{len(names)} columns score {score.value:.3f} on average, "
+            f"{at:.0%} of the way from careless to fresh real rows"
+        ),
+        findings=tuple(findings),
+        score=score,
+        ledger=Ledger(len(names), tuple(skipped)),
+        power=_power(evidence, z),
+        details={"sdmetrics": compatible.column_shapes(evidence)},
+    )
+
+
+def _subjects(evidence: Evidence) -> tuple[list[str], list[Skip]]:
+    names, skipped = [], []
+    for name in evidence.shared:
+        plan, real, synthetic = (
+            evidence.plan[name],
+            evidence.real.counts.columns[name],
+            evidence.synthetic.counts.columns[name],
+        )
+        if not plan.is_paired:
+            skipped.append(Skip(name, f"{plan.role} columns have no distribution to compare"))
+        elif real.values.overflowed or synthetic.values.overflowed:
+            skipped.append(Skip(name, "too many distinct values to count"))
+        elif not real.present:
+            skipped.append(Skip(name, "all missing in real"))
+        else:
+            names.append(name)
+    return names, skipped
+
+
+def _column(evidence: Evidence, plan: ColumnPlan, z: float) -> tuple[list[Measured], Estimate]:
+    real = evidence.real.counts.columns[plan.name]
+    synthetic = evidence.synthetic.counts.columns[plan.name]
+    holdout = evidence.holdout.counts.columns.get(plan.name) if evidence.holdout else None
+    cells = cells_of(plan, real, synthetic, holdout)
+    estimate = _cell_estimate(cells, z)
+    details: dict[str, Json] = {
+        "distribution": _picture(plan, cells),
+        "jensen_shannon_distance": jensen_shannon(cells.real, cells.synthetic),
+        "n_real": real.present,
+        "n_synthetic": synthetic.present,
+    }
+    found = [_missing(plan, real, synthetic, holdout, z)]
+    if plan.role.is_discrete:
+        found.insert(0, _finding("tv_complement", plan, estimate, details))
+        return found, estimate
+    shape = _ks_estimate(real, synthetic, holdout, z)
+    _, spread = real.numbers.mean_std()
+    gap = wasserstein(real.numbers, synthetic.numbers)
+    if spread > 0 and np.isfinite(gap):
+        details["wasserstein_in_std"] = gap / spread
+    found.insert(0, _finding("binned_tv_complement", plan, estimate, {}))
+    found.insert(0, _finding("ks_complement", plan, shape, details))
+    return found, shape
+
+
+def cells_of(plan: ColumnPlan, real: ColumnCounts, synthetic: ColumnCounts, holdout: ColumnCounts | None) -> Cells:
+    """Lay the counts of all sides over the same cells: the real table's bins, or every category seen."""
+    if plan.role.is_continuous:
+        edges = plan.fine_edges
+        finite = real.numbers.finite().values
+        return Cells(
+            real.numbers.binned(edges),
+            synthetic.numbers.binned(edges),
+            holdout.numbers.binned(edges) if holdout else None,
+            _uniform(edges, finite),
+            tuple(bin_labels(edges, plan.role)),
+        )
+    seen = {label for side in (real, synthetic, holdout) if side for label in side.labels.labels.to_pylist()}
+    unknown = sorted(seen - set(plan.categories))
+    labels = (*plan.categories, *unknown)
+    uniform = np.concatenate((np.full(len(plan.categories), 1 / max(1, len(plan.categories))), np.zeros(len(unknown))))
+    return Cells(
+        real.labels.of_categories(labels),
+        synthetic.labels.of_categories(labels),
+        holdout.labels.of_categories(labels) if holdout else None,
+        uniform,
+        labels,
+    )
+
+
+def _uniform(edges: FloatArray, finite: FloatArray) -> FloatArray:
+    if not len(finite) or finite[-1] <= finite[0] or not len(edges):
+        return np.full(len(edges) + 1, 1 / (len(edges) + 1))
+    ends = np.clip(np.concatenate(([finite[0]], edges, [finite[-1]])), finite[0], finite[-1])
+    width: FloatArray = np.diff(ends)
+    shares: FloatArray = width / width.sum()
+    return shares
+
+
+def _cell_estimate(cells: Cells, z: float) -> Estimate:
+    n, m = int(cells.real.sum()), int(cells.synthetic.sum())
+    fresh = expected_total_variation(cells.pool, n, m)
+    if cells.holdout is not None and cells.holdout.sum():
+        fresh = drifted(fresh, total_variation(cells.real, cells.holdout), n, int(cells.holdout.sum()), m)
+    careless = careless_total_variation(cells.real, cells.uniform, max(1, m))
+    return place(total_variation(cells.real, cells.synthetic), fresh, careless, z, least=LEAST_SCALE, most=MOST_SCALE)
+
+
+def drifted(fresh: Reference, measured: Distance, n: int, h: int, m: int) -> Reference:
+    """Lower the ceiling to the holdout's own distance when it lies beyond what chance explains.
+
+    Rows that are not independent (repeated measures, a holdout from another time) differ more than random
+    splits do; a synthetic table cannot be asked to be closer.
+    """
+    if not n or not h or not m:
+        return fresh
+    scale = np.sqrt((1 / n + 1 / m) / (1 / n + 1 / h))
+    there = Reference(float(measured.value * scale), max(fresh.spread, measured.error))
+    return there if there.mean > fresh.mean + DRIFT_Z * there.spread else fresh
+
+
+def _ks_estimate(real: ColumnCounts, synthetic: ColumnCounts, holdout: ColumnCounts | None, z: float) -> Estimate:
+    n, m = real.present, synthetic.present
+    fresh = expected_kolmogorov_smirnov(n, m)
+    if holdout is not None and holdout.present:
+        measured = kolmogorov_smirnov(real.numbers, holdout.numbers)
+        fresh = drifted(fresh, measured, n, holdout.present, m)
+    distance = kolmogorov_smirnov(real.numbers, synthetic.numbers)
+    careless = uniform_kolmogorov_smirnov(real.numbers)
+    return place(distance, fresh, careless, z, least=LEAST_SCALE, most=MOST_SCALE)
+
+
+def _finding(metric: str, plan: ColumnPlan, estimate: Estimate, details: dict[str, Json]) -> Measured:
+    words = {
+        "tv_complement": "of the category shares agree",
+        "binned_tv_complement": "of the rows fall into the same bins",
+        "ks_complement": "agreement of the distribution functions",
+    }
+    ceiling = estimate.ceiling if estimate.ceiling is not None else 1.0
+    message = f"{estimate.value:.1%} {words[metric]}; fresh real rows reach {ceiling:.1%}"
+    return Measured(metric=metric, message=message, estimate=estimate, columns=(plan.name,), details=details)
+
+
+def _missing(
+    plan: ColumnPlan, real: ColumnCounts, synthetic: ColumnCounts, holdout: ColumnCounts | None, z: float
+) -> Measured:
+    """Compare the shares of missing values; values that do not fit their role are left to ``schema.types``."""
+    known, of = real.missing - real.misfits, real.rows
+    if holdout is not None:
+        known, of = known + holdout.missing - holdout.misfits, of + holdout.rows
+    found = synthetic.missing - synthetic.misfits
+    low, high = newcombe((found, known), (synthetic.rows, of), z)
+    gap = abs(found / synthetic.rows - known / of) if synthetic.rows and of else 0.0
+    nearest = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
+    estimate = Estimate(
+        value=1 - gap, low=1 - max(abs(low), abs(high)), high=1 - nearest, method=f"Newcombe, z = {z:.2f}", ceiling=1.0
+    )
+    message = f"{found / max(1, synthetic.rows):.2%} missing in synthetic, {known / max(1, of):.2%} in real"
+    return Measured(
+        metric="missing_value_similarity",
+        message=message,
+        estimate=estimate,
+        columns=(plan.name,),
+        limit=Limit(min=MIN_MISSING_SIMILARITY),
+    )
+
+
+def _picture(plan: ColumnPlan, cells: Cells) -> dict[str, Json]:
+    """Return shares per shown cell; categories with few real rows are pooled, so that none is singled out."""
+    order = np.arange(len(cells.labels))
+    if plan.role.is_discrete:
+        order = order[:SHOWN_CATEGORIES]
+        order = order[cells.real[order] >= SMALL_CELL]
+    labels = [cells.labels[at] for at in order]
+    rest = np.setdiff1d(np.arange(len(cells.labels)), order)
+
+    def shares(counts: IntArray | None) -> Json:
+        if counts is None:
+            return None
+        total = max(1, int(counts.sum()))
+        shown = [float(c) / total for c in counts[order]]
+        return [*shown, float(counts[rest].sum()) / total] if len(rest) else shown
+
+    kind = "categories" if plan.role.is_discrete else "bins"
+    return {
+        "kind": kind,
+        "labels": [*labels, *(["(all other)"] if len(rest) else [])],
+        "real": shares(cells.real),
+        "synthetic": shares(cells.synthetic),
+        "holdout": shares(cells.holdout),
+    }
+
+
+def _power(evidence: Evidence, z: float) -> str:
+    n, m = evidence.real.rows, evidence.synthetic.rows
+    gap = (z + 0.84) * 0.5 * float(np.sqrt(1 / max(1, n) + 1 / max(1, m)))
+    seen = f"a column whose shares differ by {gap:.3f} in total would have been seen with probability 0.8"
+    return f"with {n:,} and {m:,} rows, {seen}"
+
+
+__all__ = ["Cells", "Role", "cells_of", "columns", "drifted"]

@@ -1,0 +1,224 @@
+"""SDMetrics' quality scores under SDMetrics' names, for people who migrate.
+
+These follow the definitions of the SDMetrics 0.32 QualityReport to the last digit: bins of
+mixed pairs are cut on each table's own range, unseen categories get a weight of one
+millionth of a row, and pairs of weak association leave the mean. They are shown, never judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgate.counts import ColumnCounts, PairName
+from synthgate.findings import Json
+from synthgate.sample import Sample, SampleSide
+from synthgate.statistics.distances import kolmogorov_smirnov
+from synthgate.values import NumberCounts
+
+if TYPE_CHECKING:
+    from synthgate.evidence import Evidence
+
+MAX_DECIMALS = 14
+UNSEEN_WEIGHT = 1e-6
+BINS = 10
+CORRELATION_THRESHOLD = 0.5
+ASSOCIATION_THRESHOLD = 0.3
+DENSE_CELLS = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class PairTrends:
+    """Column Pair Trends: the score of every pair, and their means with and without thresholds."""
+
+    pairs: Mapping[PairName, Json]
+    summary: Json
+
+
+def column_shapes(evidence: Evidence) -> Json:
+    """Return Column Shapes: ``KSComplement`` or ``TVComplement`` per column, and their mean."""
+    scores: dict[str, Json] = {}
+    for name in evidence.shared:
+        plan = evidence.plan[name]
+        real, synthetic = evidence.real.counts.columns[name], evidence.synthetic.counts.columns[name]
+        if plan.is_paired and not real.values.overflowed and not synthetic.values.overflowed:
+            score = ks_complement(real, synthetic) if plan.role.is_continuous else tv_complement(real, synthetic)
+            scores[name] = None if np.isnan(score) else score
+    known = [s for s in scores.values() if isinstance(s, float)]
+    return {"column_shapes": float(np.mean(known)) if known else None, "columns": scores}
+
+
+def ks_complement(real: ColumnCounts, synthetic: ColumnCounts) -> float:
+    """Return SDMetrics' ``KSComplement``, NaN when a side has no value."""
+    if not real.present or not synthetic.present:
+        return float("nan")
+    return 1 - kolmogorov_smirnov(_rounded(real.numbers), _rounded(synthetic.numbers)).value
+
+
+def _rounded(counts: NumberCounts) -> NumberCounts:
+    values = np.round(counts.values, MAX_DECIMALS)
+    if np.array_equal(values, counts.values):
+        return counts
+    distinct, place = np.unique(values, return_inverse=True)
+    return NumberCounts(distinct, np.bincount(place, weights=counts.counts).astype(np.int64))
+
+
+def tv_complement(real: ColumnCounts, synthetic: ColumnCounts) -> float:
+    """Return SDMetrics' ``TVComplement``, NaN when a side has no value."""
+    if not real.present or not synthetic.present:
+        return float("nan")
+    labels = tuple(dict.fromkeys([*real.labels.labels.to_pylist(), *synthetic.labels.labels.to_pylist()]))
+    found = synthetic.labels.of_categories(labels).astype(np.float64)
+    known = real.labels.of_categories(labels).astype(np.float64)
+    known[known == 0] = UNSEEN_WEIGHT
+    return 1 - 0.5 * float(np.abs(found / found.sum() - known / known.sum()).sum())
+
+
+def pair_trends(evidence: Evidence) -> PairTrends:
+    """Return Column Pair Trends: ``CorrelationSimilarity`` or ``ContingencySimilarity`` per pair."""
+    sample = evidence.sample
+    names = [c.name for c in evidence.plan.columns if c.is_paired and c.name in sample.roles]
+    continuous = {name for name in names if sample.roles[name].is_continuous}
+    correlations = _Correlations(sample, sorted(continuous))
+    codes = _Codes(sample)
+    pairs: dict[PairName, Json] = {}
+    everything: list[float] = []
+    strong: list[float] = []
+    for a, b in combinations(names, 2):
+        both = a in continuous and b in continuous
+        score, strength = (
+            correlations.score(a, b) if both else codes.score(a, b, mixed=(a in continuous) != (b in continuous))
+        )
+        threshold = CORRELATION_THRESHOLD if both else ASSOCIATION_THRESHOLD
+        meets = bool(np.isfinite(strength) and abs(strength) > threshold)
+        if np.isfinite(score):
+            everything.append(score)
+            strong.extend([score] if meets else [])
+        pairs[a, b] = {
+            "metric": "CorrelationSimilarity" if both else "ContingencySimilarity",
+            "score": score if np.isfinite(score) else None,
+            "real_association": strength if np.isfinite(strength) else None,
+            "meets_threshold": meets,
+        }
+    return PairTrends(
+        pairs,
+        {
+            "column_pair_trends": float(np.mean(strong)) if strong else None,
+            "column_pair_trends_all_pairs": float(np.mean(everything)) if everything else None,
+            "pairs_scored_at_default_thresholds": len(strong),
+            "rows": min(sample.real.rows, sample.synthetic.rows),
+        },
+    )
+
+
+class _Correlations:
+    """Pearson correlations of both sides, with pairwise deletion of missing values."""
+
+    def __init__(self, sample: Sample, names: list[str]) -> None:
+        self.at = {name: k for k, name in enumerate(names)}
+        self.real = _correlation_matrix(sample.real, names)
+        self.synthetic = _correlation_matrix(sample.synthetic, names)
+
+    def score(self, a: str, b: str) -> tuple[float, float]:
+        """Return the score of a pair and the real correlation."""
+        real, synthetic = self.real[self.at[a], self.at[b]], self.synthetic[self.at[a], self.at[b]]
+        return float(1 - abs(real - synthetic) / 2), float(real)
+
+
+def _correlation_matrix(side: SampleSide, names: list[str]) -> NDArray[np.float64]:
+    out = np.full((len(names), len(names)), np.nan)
+    if not names or side.rows < 2:
+        return out
+    data = np.stack([side.columns[name] for name in names])
+    missing = np.isnan(data)
+    varies = np.array([len(np.unique(row[~gone])) > 1 for row, gone in zip(data, missing, strict=True)])
+    for i, j in combinations(range(len(names)), 2):
+        if varies[i] and varies[j]:
+            keep = ~(missing[i] | missing[j])
+            out[i, j] = out[j, i] = pearson(data[i, keep], data[j, keep])
+    return out
+
+
+def pearson(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """Return the Pearson correlation, NaN when it is undefined."""
+    if len(x) < 2 or not (np.isfinite(x).all() and np.isfinite(y).all()):
+        return float("nan")
+    x, y = x - x.mean(), y - y.mean()
+    norm = float(np.linalg.norm(x)) * float(np.linalg.norm(y))
+    return float(np.clip(x @ y / norm, -1, 1)) if norm > 0 else float("nan")
+
+
+class _Codes:
+    """Codes per column and side, as the report's ``ContingencySimilarity`` groups rows."""
+
+    def __init__(self, sample: Sample) -> None:
+        self.sample = sample
+        self.made: dict[tuple[str, str, bool], tuple[NDArray[np.int64], int]] = {}
+
+    def of(self, side: str, name: str, *, binned: bool) -> tuple[NDArray[np.int64], int]:
+        """Return the codes of a column on a side, and how many codes there are."""
+        key = (side, name, binned)
+        if key not in self.made:
+            data = self.sample.real if side == "real" else self.sample.synthetic
+            column = data.columns[name]
+            self.made[key] = own_bins(column) if binned else self._labels(name, column)
+        return self.made[key]
+
+    def _labels(self, name: str, column: NDArray[np.int32]) -> tuple[NDArray[np.int64], int]:
+        size = len(self.sample.dictionaries[name]) + 1
+        return np.where(column < 0, size - 1, column).astype(np.int64), size
+
+    def score(self, a: str, b: str, *, mixed: bool) -> tuple[float, float]:
+        """Return the score of a pair, and Cramer's V of the real table."""
+        roles = self.sample.roles
+        tables = []
+        for side in ("real", "synthetic"):
+            left, rows = self.of(side, a, binned=mixed and roles[a].is_continuous)
+            right, columns = self.of(side, b, binned=mixed and roles[b].is_continuous)
+            if not rows or not columns or not len(left):
+                return float("nan"), float("nan")
+            tables.append((left * columns + right, rows, columns))
+        (real, rows, columns), (synthetic, _, _) = tables
+        if rows * columns <= DENSE_CELLS:
+            counted = [np.bincount(flat, minlength=rows * columns) for flat in (real, synthetic)]
+        else:
+            cells, flat = np.unique(np.concatenate((real, synthetic)), return_inverse=True)
+            counted = [np.bincount(part, minlength=len(cells)) for part in (flat[: len(real)], flat[len(real) :])]
+            return _similarity(counted), uncorrected_v(_dense(real, columns))
+        return _similarity(counted), uncorrected_v(counted[0].reshape(rows, columns))
+
+
+def _similarity(counted: list[NDArray[np.int64]]) -> float:
+    real, synthetic = (table / table.sum() for table in counted)
+    return float(1 - np.abs(real - synthetic).sum() / 2)
+
+
+def _dense(flat: NDArray[np.int64], columns: int) -> NDArray[np.int64]:
+    left, rows = np.unique(flat // columns, return_inverse=True)
+    right, places = np.unique(flat % columns, return_inverse=True)
+    return np.bincount(rows * len(right) + places, minlength=len(left) * len(right)).reshape(len(left), len(right))
+
+
+def own_bins(column: NDArray[np.float64]) -> tuple[NDArray[np.int64], int]:
+    """Cut a column into ten bins of equal width over its own range; the maximum and missing share an eleventh."""
+    present = column[~np.isnan(column)]
+    if len(present) and not np.isfinite(present).all():
+        return np.empty(0, np.int64), 0
+    edges = np.histogram_bin_edges(present, bins=BINS)
+    return np.digitize(column, edges).astype(np.int64), BINS + 2
+
+
+def uncorrected_v(table: NDArray[np.int64]) -> float:
+    """Return Cramer's V without bias correction, NaN when a side of the table has one value."""
+    kept = table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0].astype(np.float64)
+    total = kept.sum()
+    if total == 0 or min(kept.shape) < 2:
+        return float("nan")
+    expected = kept.sum(axis=1, keepdims=True) * kept.sum(axis=0, keepdims=True) / total
+    chi2 = float(((kept - expected) ** 2 / expected).sum())
+    return float(np.sqrt(chi2 / total / (min(kept.shape) - 1)))

@@ -1,0 +1,187 @@
+"""Which values there are: ranges, categories and formats, beyond what fresh real rows would show."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from synthgate.catalogue import Options, measure
+from synthgate.counts import ColumnCounts
+from synthgate.findings import Estimate, Measured, Measurement, Severity
+from synthgate.measures.schema.structure import summed_up, violation
+from synthgate.roles import Role
+from synthgate.values import LabelCounts
+
+if TYPE_CHECKING:
+    from synthgate.evidence import Evidence
+
+ALPHA = 0.001
+SLIP_LENGTH = 4
+MAX_MASKS = 5
+MIN_ROWS_FOR_MASKS = 50
+
+
+@measure("schema.ranges")
+def ranges(evidence: Evidence, options: Options) -> Measurement:
+    """Look for values beyond the real extremes, more than fresh real rows would show.
+
+    With ``N`` known real values and ``m`` synthetic ones from the same population, the chance that the
+    ``k`` largest of all are synthetic is ``prod (m - i) / (N + m - i)``, ``i < k``; the same holds at the
+    lower end. A column fails when that chance is below 0.001, shared over all columns and both ends.
+    """
+    names = [n for n in evidence.shared if evidence.plan[n].role.is_continuous]
+    if not names:
+        return Measurement.missing("no numerical or datetime column")
+    findings = []
+    for name in names:
+        known = [
+            side.counts.columns[name]
+            for side in (evidence.real, evidence.holdout)
+            if side and name in side.counts.columns
+        ]
+        findings.extend(_beyond(name, known, evidence.synthetic.counts.columns[name], ALPHA / (2 * len(names))))
+    return summed_up(findings, "columns leave the real range", len(names))
+
+
+def _beyond(name: str, known: list[ColumnCounts], synthetic: ColumnCounts, alpha: float) -> list[Measured]:
+    filled = [c.numbers for c in known if len(c.numbers.values)]
+    if not filled or not synthetic.present:
+        return []
+    low, high = min(c.values[0] for c in filled), max(c.values[-1] for c in filled)
+    total = sum(c.total for c in filled)
+    found = synthetic.numbers
+    outside = {
+        "below the real minimum": int(found.counts[found.values < low].sum()),
+        "above the real maximum": int(found.counts[found.values > high].sum()),
+    }
+    findings = []
+    for where, k in outside.items():
+        if not k:
+            continue
+        steps = np.arange(min(k, 10_000))
+        chance = float(np.exp(np.log((synthetic.present - steps) / (total + synthetic.present - steps)).sum()))
+        share = k / synthetic.present
+        if chance < alpha:
+            message = (
+                f"{k:,} of {synthetic.present:,} values lie {where}; fresh real rows would not (chance {chance:.1g})"
+            )
+            findings.append(violation("out_of_range_share", name, share, message))
+        else:
+            message = f"{k:,} values lie {where}, as fresh real rows may (chance {chance:.2g})"
+            findings.append(_by_chance("out_of_range_share", name, share, message))
+    return findings
+
+
+def _by_chance(metric: str, name: str, share: float, message: str) -> Measured:
+    """Return a finding that chance explains: its excess is zero."""
+    return Measured(
+        metric=metric,
+        message=message,
+        estimate=Estimate.exact(0.0),
+        columns=(name,),
+        details={"observed_share": share},
+    )
+
+
+@measure("schema.categories")
+def categories(evidence: Evidence, options: Options) -> Measurement:
+    """Look for categories that real does not have, more rows of them than fresh real rows would show.
+
+    The chance that a fresh row shows an unknown category is estimated by the share of known rows
+    whose category occurs once (Good 1953, Biometrika 40, 237-264). A misspelling of a known category
+    fails at one row; few rows of an otherwise unknown one are told as a warning.
+    """
+    names = [n for n in evidence.shared if evidence.plan[n].role.is_discrete]
+    if not names:
+        return Measurement.missing("no categorical or boolean column")
+    findings = []
+    for name in names:
+        known = evidence.real.counts.columns[name].labels
+        if evidence.holdout and name in evidence.holdout.counts.columns:
+            known = known + evidence.holdout.counts.columns[name].labels
+        findings.extend(_unseen(name, known, evidence.synthetic.counts.columns[name], ALPHA / len(names)))
+    return summed_up(findings, "columns hold categories unknown to real", len(names))
+
+
+def _unseen(name: str, known: LabelCounts, synthetic: ColumnCounts, alpha: float) -> list[Measured]:
+    from scipy.special import bdtrc
+
+    if known.overflowed or synthetic.values.overflowed or not known.total:
+        return []
+    labels = set(known.labels.to_pylist())
+    unseen = {label: n for label, n in synthetic.labels.as_dict().items() if label not in labels}
+    rows = sum(unseen.values())
+    if not rows:
+        return []
+    slips = {label: _slip_of(label, labels) for label in unseen}
+    slips = {label: right for label, right in slips.items() if right}
+    share = rows / synthetic.present
+    rate = min(1.0, (int((known.counts == 1).sum()) + 1) / known.total)
+    chance = float(bdtrc(rows - 1, synthetic.present, rate))
+    message = f"{rows:,} rows hold {len(unseen):,} categories that real does not have"
+    if slips:
+        message += f"; {len(slips)} of them misspell a real category"
+    elif chance >= alpha:
+        message += f", as fresh real rows may (chance {chance:.2g})"
+    singles = int((known.counts == 1).sum())
+    severity = None if slips or chance < alpha else Severity.WARN
+    if severity and singles:
+        return [_by_chance("unseen_category_share", name, share, message)]
+    return [violation("unseen_category_share", name, share, message, severity)]
+
+
+def _slip_of(label: str, known: set[str]) -> str | None:
+    """Return the known category that `label` misspells: other case or spaces, or one letter off."""
+    plain = re.sub(r"\s+", " ", label.strip()).casefold()
+    for right in known:
+        other = re.sub(r"\s+", " ", right.strip()).casefold()
+        if plain == other or (min(len(plain), len(other)) >= SLIP_LENGTH and _one_letter_off(plain, other)):
+            return right
+    return None
+
+
+def _one_letter_off(a: str, b: str) -> bool:
+    """Whether `a` and `b` differ by one letter inserted, dropped or replaced; digits do not count as slips."""
+    if abs(len(a) - len(b)) > 1 or a == b or any(c.isdigit() for c in a + b):
+        return False
+    head = next((k for k, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    return a[head + 1 :] == b[head + 1 :] or a[head:] == b[head + 1 :] or a[head + 1 :] == b[head:]
+
+
+@measure("schema.formats")
+def formats(evidence: Evidence, options: Options) -> Measurement:
+    """Compare the shape of text: digits, letters and signs of ids and codes, where real has few shapes."""
+    names = [n for n in evidence.shared if evidence.plan[n].role in (Role.ID, Role.TEXT, Role.CATEGORICAL)]
+    findings, scored = [], 0
+    for name in names:
+        real, synthetic = evidence.real.counts.columns[name], evidence.synthetic.counts.columns[name]
+        if real.values.overflowed or synthetic.values.overflowed or real.present < MIN_ROWS_FOR_MASKS:
+            continue
+        known = {mask(label) for label in real.labels.labels.to_pylist()}
+        if evidence.holdout and name in evidence.holdout.counts.columns:
+            known |= {mask(label) for label in evidence.holdout.counts.columns[name].labels.labels.to_pylist()}
+        if len(known) > MAX_MASKS or len(real.labels.labels) < MIN_ROWS_FOR_MASKS:
+            continue
+        scored += 1
+        wrong = sum(n for label, n in synthetic.labels.as_dict().items() if mask(label) not in known)
+        if wrong:
+            shapes = ", ".join(sorted(known)[:3])
+            message = f"{wrong:,} of {synthetic.present:,} values have another shape than {shapes}"
+            findings.append(violation("format_share", name, wrong / max(1, synthetic.present), message))
+    if not scored:
+        return Measurement.missing("no text column of real has a fixed format")
+    return summed_up(findings, "columns leave the real format", scored)
+
+
+def mask(text: str) -> str:
+    """Return the shape of a text: runs of digits as ``9+``, letters as ``A+`` or ``a+``, signs as they are.
+
+    Examples
+    --------
+    >>> mask("AB-1234"), mask("x 7")
+    ('A+-9+', 'a+ 9+')
+    """
+    digits = re.sub(r"\d+", "9+", text[:200])
+    return re.sub(r"[a-z]+", "a+", re.sub(r"[A-Z]+", "A+", digits))

@@ -1,0 +1,146 @@
+"""Which columns there are, what they store, what is missing, and which must be unique."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from synthgate.canonical import kind_of
+from synthgate.catalogue import Options, measure
+from synthgate.counts import ColumnCounts
+from synthgate.findings import Estimate, Ledger, Measured, Measurement, Severity
+from synthgate.roles import Role
+from synthgate.values import NumberCounts
+
+if TYPE_CHECKING:
+    from synthgate.evidence import Evidence
+    from synthgate.plan import ColumnPlan
+
+
+def violation(
+    metric: str, column: str | None, share: float, message: str, severity: Severity | None = None
+) -> Measured:
+    """Return a finding whose value is the share of rows (or columns) that break a rule."""
+    return Measured(
+        metric=metric,
+        message=message,
+        estimate=Estimate.exact(share),
+        columns=(column,) if column is not None else (),
+        severity=severity,
+    )
+
+
+def summed_up(findings: list[Measured], subject: str, scored: int) -> Measurement:
+    """Return a measurement whose score is the share of subjects without a violation."""
+    broken = {f.columns for f in findings if f.estimate and f.estimate.value > 0}
+    kept = 1 - len(broken) / scored if scored else 1.0
+    noun = subject.split(" ", maxsplit=1)[0]
+    reason = f"{len(broken)} of {scored} {subject}" if broken else f"all {scored} {noun} agree with real"
+    return Measurement(
+        reason=reason, findings=tuple(findings), score=Estimate.exact(max(0.0, kept)), ledger=Ledger(scored)
+    )
+
+
+@measure("schema.columns")
+def columns(evidence: Evidence, options: Options) -> Measurement:
+    """Compare the names of the columns: missing ones fail, additional ones fail, another order is told."""
+    real, synthetic = evidence.real.table.schema.names, evidence.synthetic.table.schema.names
+    missing = [name for name in real if name not in synthetic]
+    added = [name for name in synthetic if name not in real]
+    findings = [violation("column_missing", name, 1.0, "in real, absent from synthetic") for name in missing]
+    findings += [violation("column_added", name, 1.0, "in synthetic, absent from real") for name in added]
+    common = [name for name in synthetic if name in real]
+    if common != [name for name in real if name in synthetic]:
+        findings.append(
+            Measured(metric="column_order", message="the common columns stand in another order", judged=False)
+        )
+    return summed_up(findings, "columns missing or added", len(real))
+
+
+@measure("schema.types")
+def types(evidence: Evidence, options: Options) -> Measurement:
+    """Compare what the columns store; a value that does not fit its role, or a fraction in whole numbers, fails."""
+    findings: list[Measured] = []
+    names = [n for n in evidence.plan.names if n in evidence.synthetic.table.schema.names]
+    for name in names:
+        plan = evidence.plan[name]
+        stored = kind_of(evidence.synthetic.table.schema.field(name).type)
+        counts = evidence.synthetic.counts.columns.get(name)
+        findings.extend(_type_findings(plan, stored, counts, read_as_text=evidence.synthetic.table.as_text))
+    return summed_up(findings, "columns store values of another type", len(names))
+
+
+def _type_findings(plan: ColumnPlan, stored: str, counts: ColumnCounts | None, *, read_as_text: bool) -> list[Measured]:
+    if counts is None:
+        same = stored == plan.kind
+        return [] if same else [violation("type", plan.name, 1.0, f"{stored} in synthetic, {plan.kind} in real")]
+    found: list[Measured] = []
+    if counts.misfits:
+        share = counts.misfits / counts.rows
+        message = f"{counts.misfits:,} of {counts.rows:,} values are no {_noun(plan.role)}"
+        found.append(violation("misfit_share", plan.name, share, message))
+    fractions = _fractions(plan, counts)
+    if fractions:
+        message = f"{fractions:,} of {counts.rows:,} values have a fraction, real holds whole numbers only"
+        found.append(violation("fraction_share", plan.name, fractions / counts.rows, message))
+    if stored not in (plan.kind, "null") and not read_as_text:
+        harmless = {stored, plan.kind} <= {"integer", "float"} or plan.role is Role.BOOLEAN
+        message = f"stored as {stored}, real as {plan.kind}" + ("; the values themselves fit" if not found else "")
+        severity = Severity.WARN if harmless else None
+        found.append(violation("stored_type", plan.name, 1.0, message, severity))
+    return found
+
+
+def _noun(role: Role) -> str:
+    return {Role.NUMERICAL: "number", Role.DATETIME: "date", Role.BOOLEAN: "yes or no"}.get(role, f"{role} value")
+
+
+def _fractions(plan: ColumnPlan, counts: ColumnCounts) -> int:
+    if plan.role is not Role.NUMERICAL or not plan.integral or not isinstance(counts.values, NumberCounts):
+        return 0
+    finite = counts.values.finite()
+    return int(finite.counts[finite.values != np.floor(finite.values)].sum())
+
+
+@measure("schema.nulls")
+def nulls(evidence: Evidence, options: Options) -> Measurement:
+    """Look for missing values in columns that have none in real (nor in the holdout, nor by metadata)."""
+    findings = []
+    names = list(evidence.shared)
+    for name in names:
+        plan, counts = evidence.plan[name], evidence.synthetic.counts.columns[name]
+        known = evidence.holdout.counts.columns.get(name) if evidence.holdout else None
+        missing = counts.missing - counts.misfits
+        if missing and not plan.nullable and not (known and known.missing):
+            message = f"{missing:,} of {counts.rows:,} values are missing; real has a value in every row"
+            findings.append(violation("missing_share", name, missing / counts.rows, message))
+    return summed_up(findings, "columns have missing values that real never has", len(names))
+
+
+@measure("schema.keys")
+def keys(evidence: Evidence, options: Options) -> Measurement:
+    """Look for repeated or missing values in key columns: those named, else ids that are unique in real."""
+    named = [n for n in evidence.keys if n in evidence.shared]
+    names = named or [c.name for c in evidence.plan.columns if _is_key(evidence, c)]
+    if not names:
+        return Measurement.missing("real has no key column: name one under `keys` in the gate file")
+    findings = []
+    for name in names:
+        counts = evidence.synthetic.counts.columns[name]
+        if counts.values.overflowed:
+            continue
+        repeated = int((counts.values.counts - 1).sum())
+        message = f"{repeated:,} of {counts.rows:,} values repeat another row's key"
+        findings.append(violation("repeated_share", name, repeated / max(1, counts.rows), message))
+        if counts.missing:
+            message = f"{counts.missing:,} of {counts.rows:,} keys are missing"
+            findings.append(violation("missing_key_share", name, counts.missing / counts.rows, message))
+    return summed_up(findings, "keys repeat or are missing", len(names))
+
+
+def _is_key(evidence: Evidence, plan: ColumnPlan) -> bool:
+    if plan.role is not Role.ID or plan.name not in evidence.shared:
+        return False
+    counts = evidence.real.counts.columns[plan.name]
+    return not counts.missing and not counts.values.overflowed and len(counts.values.counts) == counts.rows

@@ -1,0 +1,233 @@
+"""The plan: how every column is read, fixed by one look at the real table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgate.canonical import Labels, Numbers, kind_of, number_label, parse_number, to_labels, to_numbers
+from synthgate.roles import Role
+from synthgate.values import LabelCounts, NumberCounts, ValueCounts
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PAIR_BINS = 10
+FINE_BINS = 50
+PAIR_CATEGORIES = 40
+
+Canonical = Numbers | Labels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnPlan:
+    """How one column is read and coded.
+
+    Attributes
+    ----------
+    name : str
+    role : Role
+    kind : str
+        What the real table stores: integer, float, boolean, string, datetime, vector, ...
+    layout : str or None
+        ``strptime`` layout of dates stored as text; None means ISO 8601.
+    nullable : bool
+        Whether missing values are expected (the real column has some, or metadata says so).
+    edges : float64 array
+        Inner bin edges for pair tables (continuous roles).
+    fine_edges : float64 array
+        Inner bin edges for the column's own distribution (continuous roles).
+    categories : tuple of str
+        The real categories, most frequent first (discrete roles).
+    shown : int
+        How many of `categories` have a code of their own in pair tables; the rest share one.
+    """
+
+    name: str
+    role: Role
+    kind: str
+    layout: str | None = None
+    nullable: bool = False
+    integral: bool = False
+    decimals: int = 15
+    edges: NDArray[np.float64]
+    fine_edges: NDArray[np.float64]
+    categories: tuple[str, ...] = ()
+    shown: int = 0
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether the column enters pair tables."""
+        return self.role.is_discrete or self.role.is_continuous
+
+    @property
+    def n_codes(self) -> int:
+        """Codes in pair tables: bins or categories, then ``other``, ``unseen`` (discrete), then missing."""
+        return len(self.edges) + 2 if self.role.is_continuous else self.shown + 3
+
+    def code_labels(self) -> list[str]:
+        """Return what each pair code stands for, in plain words."""
+        if self.role.is_discrete:
+            return [*self.categories[: self.shown], "(other)", "(unseen)", "(missing)"]
+        return [*bin_labels(self.edges, self.role), "(missing)"]
+
+    def read(self, array: pa.Array) -> Canonical:
+        """Return one batch's column in canonical form."""
+        if self.role.is_continuous:
+            return to_numbers(array, self.role, self.layout)
+        labels = to_labels(array, self.role)
+        rewrite = self.kind in ("integer", "float") and kind_of(array.type) == "string"
+        return _numeric_labels(labels) if rewrite and self.role is not Role.BOOLEAN else labels
+
+    def encode(self, column: Canonical) -> NDArray[np.intp]:
+        """Return the pair code of every row."""
+        if isinstance(column, Numbers):
+            codes = np.searchsorted(self.edges, column.values, side="right")
+            codes[np.isnan(column.values)] = self.n_codes - 1
+            return codes
+        return np.append(self.label_codes(column.labels), self.n_codes - 1)[column.codes]
+
+    def label_codes(self, labels: pa.Array) -> NDArray[np.intp]:
+        """Return the pair code of every label."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        known = pc.index_in(labels, value_set=pa.array(self.categories, pa.string()))
+        ranks = known.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.intp)
+        return np.where(ranks < 0, self.shown + 1, np.minimum(ranks, self.shown))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The columns of the real table, in order."""
+
+    columns: tuple[ColumnPlan, ...]
+
+    def __getitem__(self, name: str) -> ColumnPlan:
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The column names, in order."""
+        return tuple(column.name for column in self.columns)
+
+
+def _numeric_labels(labels: Labels) -> Labels:
+    """Write numbers that arrive as text the way the real side's codes are written: ``3.0`` as ``3``."""
+    import pyarrow as pa
+
+    def rewrite(text: str) -> str:
+        number = parse_number(text)
+        return text if number is None or abs(number) > 2**53 else number_label(number)
+
+    if not len(labels.labels):
+        return labels
+    rewritten = pa.array([rewrite(text) for text in labels.labels.to_pylist()], pa.string()).dictionary_encode()
+    codes = np.append(rewritten.indices.to_numpy(), -1).astype(np.int32)
+    return Labels(codes[labels.codes], rewritten.dictionary, labels.misfits)
+
+
+def quantile_edges(values: NumberCounts, bins: int) -> NDArray[np.float64]:
+    """Return inner edges of about `bins` bins of equal mass, in which frequent values stand alone.
+
+    A value that holds at least one bin's share of the rows gets a bin of its own; the
+    remaining rows are cut at their quantiles. With at most `bins` distinct values each gets its own.
+    """
+    kept = values.finite()
+    if len(kept.values) <= 1:
+        return np.empty(0)
+    if len(kept.values) <= bins:
+        return kept.values[1:].copy()
+    heavy = kept.counts >= kept.total / bins
+    rest = NumberCounts(kept.values[~heavy], kept.counts[~heavy])
+    cuts = max(1, bins - int(heavy.sum()))
+    starts: list[float] = []
+    if len(rest.values):
+        starts.extend(rest.quantiles(np.arange(1, cuts) / cuts).tolist())
+    at = np.flatnonzero(heavy)
+    starts.extend(kept.values[at].tolist())
+    starts.extend(kept.values[at[at + 1 < len(kept.values)] + 1].tolist())
+    edges: NDArray[np.float64] = np.unique(np.array(starts))
+    above: NDArray[np.float64] = edges[edges > kept.values[0]]
+    return above
+
+
+def bin_labels(edges: NDArray[np.float64], role: Role) -> list[str]:
+    """Return readable labels of the bins cut at `edges`."""
+    if not len(edges):
+        return ["all"]
+    texts = [format_value(edge, role) for edge in edges]
+    middle = [f"{low} to {high}" for low, high in pairwise(texts)]
+    return [f"below {texts[0]}", *middle, f"{texts[-1]} and above"]
+
+
+def format_value(value: float, role: Role) -> str:
+    """Return a number, or a datetime's day (its time too when it is not midnight), for reading."""
+    if role is Role.DATETIME and np.isfinite(value):
+        moment = np.datetime64(round(value), "us")
+        day = moment.astype("datetime64[D]")
+        return str(day) if day == moment else str(moment.astype("datetime64[m]")).replace("T", " ")
+    return f"{value:.6g}"
+
+
+def decimals_of(values: NumberCounts) -> int:
+    """Return the decimal places that the finite values need, at most 15."""
+    finite = values.finite().values
+    step = max(1, len(finite) // 2000)
+    sample = finite[::step]
+    for places in range(16):
+        if (np.round(sample, places) == sample).all():
+            return places
+    return 15
+
+
+def plan_column(
+    name: str, role: Role, kind: str, values: ValueCounts, *, nullable: bool, layout: str | None
+) -> ColumnPlan:
+    """Fix how one column is read, from its real values."""
+    none = np.empty(0)
+    if isinstance(values, NumberCounts):
+        finite = values.finite().values
+        return ColumnPlan(
+            name=name,
+            role=role,
+            kind=kind,
+            layout=layout,
+            nullable=nullable,
+            integral=bool(len(finite)) and bool((finite == np.floor(finite)).all()),
+            decimals=decimals_of(values) if role is Role.NUMERICAL else 0,
+            edges=quantile_edges(values, PAIR_BINS),
+            fine_edges=quantile_edges(values, FINE_BINS),
+        )
+    categories: tuple[str, ...] = ()
+    if role.is_discrete:
+        order = np.argsort(-values.counts, kind="stable")
+        categories = tuple(values.labels.take(order).to_pylist())
+    shown = min(len(categories), PAIR_CATEGORIES)
+    return ColumnPlan(
+        name=name,
+        role=role,
+        kind=kind,
+        layout=layout,
+        nullable=nullable,
+        edges=none,
+        fine_edges=none,
+        categories=categories,
+        shown=shown,
+    )
+
+
+def roles_of(plan: Plan) -> Mapping[str, Role]:
+    """Return the role per column."""
+    return {column.name: column.role for column in plan.columns}
+
+
+__all__ = ["Canonical", "ColumnPlan", "LabelCounts", "Plan", "plan_column", "quantile_edges"]

@@ -1,0 +1,1 @@
+"""Intervals, distances and positions: pure numpy and scipy."""

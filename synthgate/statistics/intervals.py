@@ -1,0 +1,77 @@
+"""Intervals for shares and differences of shares, and normal quantiles."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+LEVEL = 0.95
+
+
+def z_value(level: float = LEVEL, looks: int = 1) -> float:
+    """Return the two-sided normal quantile at `level`, shared over `looks` intervals (Bonferroni).
+
+    Parameters
+    ----------
+    level : float
+        In (0, 1).
+    looks : int
+        How many intervals shall hold together.
+    """
+    from scipy.special import ndtri
+
+    return float(ndtri(1 - (1 - level) / (2 * max(1, looks))))
+
+
+def wilson(successes: float, trials: float, z: float = 1.959963984540054) -> tuple[float, float]:
+    """Return the Wilson score interval of a share.
+
+    Source: Wilson (1927), Journal of the American Statistical Association 22, 209-212.
+
+    Examples
+    --------
+    >>> low, high = wilson(850, 1000)
+    >>> round(low, 3), round(high, 3)
+    (0.827, 0.871)
+    """
+    if trials <= 0:
+        return 0.0, 1.0
+    share = successes / trials
+    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    half = z * sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials)) / (1 + z * z / trials)
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def newcombe(
+    successes: tuple[float, float], trials: tuple[float, float], z: float = 1.959963984540054
+) -> tuple[float, float]:
+    """Return the interval of a difference of two independent shares, first minus second.
+
+    Source: Newcombe (1998), Statistics in Medicine 17, 873-890, method 10.
+    """
+    (low_a, high_a), (low_b, high_b) = (wilson(s, t, z) for s, t in zip(successes, trials, strict=True))
+    a, b = (s / t if t else 0.0 for s, t in zip(successes, trials, strict=True))
+    gap = a - b
+    return gap - sqrt((a - low_a) ** 2 + (high_b - b) ** 2), gap + sqrt((high_a - a) ** 2 + (b - low_b) ** 2)
+
+
+def ratio_interval(found: int, found_of: int, expected: int, expected_of: int, z: float) -> tuple[float, float]:
+    """Return the interval of the ratio of two small shares, ``(found / found_of) / (expected / expected_of)``.
+
+    Given the sum of both counts, the first is binomial; the Clopper-Pearson interval of its
+    share turns into one of the ratio (Przyborowski and Wilenski 1940, Biometrika 31, 313-323).
+
+    Returns
+    -------
+    low, high : float
+        In [0, inf].
+    """
+    from scipy.special import betaincinv, ndtr
+
+    tail = 1 - float(ndtr(z))
+    total = found + expected
+    if total == 0:
+        return 0.0, float("inf")
+    low = float(betaincinv(found, expected + 1, tail)) if found else 0.0
+    high = float(betaincinv(found + 1, expected, 1 - tail)) if expected else 1.0
+    sizes = expected_of / found_of
+    return low / (1 - low) * sizes, (high / (1 - high) * sizes if high < 1 else float("inf"))

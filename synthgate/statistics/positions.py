@@ -1,0 +1,87 @@
+"""The scale from floor to ceiling on which scores are judged."""
+
+from __future__ import annotations
+
+from synthgate.findings import Estimate, Position
+from synthgate.statistics.distances import Distance, Reference
+from synthgate.statistics.intervals import z_value
+
+
+def place(
+    distance: Distance, fresh: Reference, careless: float, z: float, *, least: float, most: float = 1.0
+) -> Estimate:
+    """Turn a distance into a score (one minus it) placed between floor and ceiling.
+
+    Parameters
+    ----------
+    distance : Distance
+        Of real and synthetic, in [0, 1].
+    fresh : Reference
+        Distance that fresh real rows of the same number show: one minus its mean is the ceiling.
+    careless : float
+        Distance that a careless generator shows: one minus it is the floor.
+    z : float
+        Normal quantile of the interval.
+    least, most : float
+        Bounds on the length of the scale. Where the careless draw happens to be nearly right, a
+        generator is careless when it is `least` worse than fresh rows; where it is absurdly wrong,
+        being `most` worse is careless enough.
+
+    Returns
+    -------
+    Estimate
+        With the position's interval: that of the distance, and the spread of the ceiling.
+    """
+    scale = min(max(careless - fresh.mean, least), most)
+    half = z * max(distance.error, fresh.spread)
+    at = 1 - (distance.value - fresh.mean) / scale
+    score = 1 - distance.value
+    return Estimate(
+        value=score,
+        low=max(0.0, score - half),
+        high=min(1.0, score + half),
+        method=f"delta method on counts, normal, z = {z:.2f}",
+        ceiling=1 - fresh.mean,
+        floor=1 - fresh.mean - scale,
+        position=_clipped(at, at - half / scale, at + half / scale),
+    )
+
+
+def average(estimates: list[Estimate], z: float, *, least: float) -> Estimate:
+    """Return the mean of scores with its place between the mean floor and the mean ceiling.
+
+    The errors are averaged too, which bounds the error of the mean whatever the dependence
+    between the parts (Minkowski's inequality for standard deviations).
+
+    Parameters
+    ----------
+    estimates : list of Estimate
+        Whose intervals were made with the normal quantile `z`; the mean's is at 95 %.
+    z : float
+    least : float
+        Least length of the scale.
+    """
+    n = len(estimates)
+    shrink = z_value() / z
+    value = sum(e.value for e in estimates) / n
+    low = value - shrink * sum(e.value - e.low for e in estimates) / n
+    high = value + shrink * sum(e.high - e.value for e in estimates) / n
+    ceiling = sum(e.ceiling for e in estimates if e.ceiling is not None) / n
+    floor = sum(e.floor for e in estimates if e.floor is not None) / n
+    scale = max(ceiling - floor, least)
+    place_of = [1 - (ceiling - score) / scale for score in (value, low, high)]
+    return Estimate(
+        value=value,
+        low=low,
+        high=high,
+        method="mean of the parts' intervals",
+        ceiling=ceiling,
+        floor=ceiling - scale,
+        position=_clipped(*place_of),
+    )
+
+
+def _clipped(value: float, low: float, high: float) -> Position:
+    """Keep a position on the scale: nothing is worse than careless, nothing better than real rows."""
+    value, low, high = (min(1.0, max(0.0, part)) for part in (value, low, high))
+    return Position(value=value, low=low, high=high)

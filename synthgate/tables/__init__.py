@@ -1,0 +1,172 @@
+"""Tables: whatever the user has, as Arrow batches that can be streamed again and again.
+
+:func:`open_table` finds out what a source is, checks it, and returns a :class:`Table`. Everything
+that can be wrong with a source ends in one :class:`~synthgate.errors.DataError`, never in the
+traceback of a library. No rows, or no columns, is such an error.
+
+========================================  ==========================================================
+source                                    read by
+========================================  ==========================================================
+``.csv .tsv .tab``                        DuckDB as text, typed by :mod:`synthgate.tables.text_types`
+``.jsonl .ndjson .json``                  DuckDB (objects line by line, or one array of objects)
+``.parquet .pq``                          pyarrow
+``.arrow .feather .ipc .arrows``          pyarrow, memory-mapped
+``duckdb:///PATH?table=NAME``             DuckDB, read-only
+anything with ``__arrow_c_stream__``      pyarrow; also pandas objects and dicts of columns
+========================================  ==========================================================
+
+Files may be compressed (``.gz``, ``.zst``) and may be named by a glob: many files of one table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from synthgate.errors import DataError
+from synthgate.tables.columns import Feed, regroup
+from synthgate.tables.files import Layout, SourceFile, digest_files, find_files, is_url, mask_url
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["DEFAULT_MISSING", "Table", "open_table"]
+
+DEFAULT_MISSING = ("",)
+MAX_ROWS = 1_048_576
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that can be read any number of times.
+
+    Attributes
+    ----------
+    name : str
+        For messages.
+    source : str
+        What the user gave: a path, a glob, a URL (credentials masked), ``<DataFrame>``.
+    schema : pyarrow.Schema
+        Names and Arrow types, without metadata. Strings, binaries and lists are of the plain kind
+        (no large or view types); dictionaries stay.
+    rows : int
+        Exact, at least 1.
+    """
+
+    name: str
+    source: str
+    schema: pa.Schema
+    rows: int
+    _stream: Callable[[], Iterator[pa.RecordBatch]] = field(repr=False, compare=False)
+    _digest: Callable[[], str] = field(repr=False, compare=False)
+
+    def batches(self, max_rows: int = MAX_ROWS) -> Iterator[pa.RecordBatch]:
+        """Stream all rows in order, from the start.
+
+        Parameters
+        ----------
+        max_rows : int
+            Rows of a batch at most. All batches but the last hold as many, so a table that is no
+            longer comes as one; fewer when a batch would hold more than 134 million cells, or a
+            column more than 2 GiB of text.
+
+        Raises
+        ------
+        DataError
+            When a file turns out to be damaged, or has changed since it was opened.
+        """
+        return regroup(self._stream(), self.schema, max_rows)
+
+    @cached_property
+    def sha256(self) -> str:
+        """The SHA-256 of the data, in hexadecimal; computed when first asked for.
+
+        Of the bytes of a file; of names, sizes and bytes of the files of a glob, sorted by name;
+        of an Arrow IPC serialisation for objects in memory, which does not depend on how their
+        rows are chunked.
+        """
+        return self._digest()
+
+
+def open_table(
+    source: object, *, name: str = "table", as_text: bool = False, missing_values: Sequence[str] = DEFAULT_MISSING
+) -> Table:
+    """Open a table.
+
+    Parameters
+    ----------
+    source : str, Path or table-like object
+        See the module. A path that holds ``*``, ``?`` or ``[`` and names no file is a glob. A text file has
+        its column names on line 1. An unnamed pandas index is no column (neither here nor in Parquet
+        that pandas wrote); a named one is. Object columns of mixed Python types become text.
+    name : str
+        Of the table, for messages.
+    as_text : bool
+        Leave every value of a text file (CSV, TSV, JSON Lines) as text; nested values of JSON Lines keep
+        their types. Typed sources are not affected.
+    missing_values : sequence of str
+        Text that stands for a missing value in CSV and TSV, quoted or not. By default only the empty field:
+        ``?``, ``NA`` and ``None`` stay values unless named here. An empty line is skipped,
+        except in a table of one column, where it is an empty field.
+
+    Raises
+    ------
+    DataError
+        When the source is no readable table.
+
+    Notes
+    -----
+    Types of a text column are inferred from all of its values: integers that fit 64 bits stay exact and
+    longer ones stay text; integers with leading zeros (post codes) stay text; dates and timestamps are
+    ISO 8601 only; timestamps that all carry an offset, even different ones, become UTC, and a column
+    where only some do stays text. Times of day stay text. A column with no value at all has type null.
+    """
+    if not isinstance(source, str | Path):
+        return _open_object(source, name)
+    if isinstance(source, str) and is_url(source):
+        from synthgate.tables.databases import open_database
+
+        path, feed = open_database(source)
+        return _table(name, mask_url(source), feed, lambda: digest_files((SourceFile(path, Layout.DATABASE, ""),)))
+    files = find_files(source)
+    return _table(name, str(source), _open_files(files, as_text, missing_values), lambda: digest_files(files))
+
+
+def _open_object(source: object, name: str) -> Table:
+    from synthgate.tables.frames import digest_table, open_frame
+
+    frame = open_frame(source)
+    feed = Feed(frame.schema, frame.num_rows, lambda: iter(frame.to_batches()))
+    return _table(name, f"<{type(source).__name__}>", feed, lambda: digest_table(frame))
+
+
+def _open_files(files: tuple[SourceFile, ...], as_text: bool, missing_values: Sequence[str]) -> Feed:  # noqa: FBT001
+    layout = files[0].layout
+    if layout is Layout.PARQUET:
+        from synthgate.tables.columnar import open_parquet
+
+        return open_parquet(files)
+    if layout is Layout.ARROW:
+        from synthgate.tables.columnar import open_arrow
+
+        return open_arrow(files)
+    if layout is Layout.JSON:
+        from synthgate.tables.json_lines import open_json
+
+        return open_json(files, as_text=as_text)
+    from synthgate.tables.delimited import open_delimited
+
+    return open_delimited(files, as_text=as_text, missing_values=missing_values)
+
+
+def _table(name: str, source: str, feed: Feed, digest: Callable[[], str]) -> Table:
+    if not feed.rows:
+        raise DataError(
+            source,
+            f"found no rows, only the names of {len(feed.schema.names):,} columns; expected at least one row",
+            "check the step that wrote it",
+        )
+    return Table(name, source, feed.schema, feed.rows, feed.stream, digest)

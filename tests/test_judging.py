@@ -1,0 +1,45 @@
+"""One function decides, and only when the whole interval lies on one side."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from synthgate.findings import Estimate, Limit, Position, Status
+from synthgate.judging import judge
+
+unit = st.floats(0, 1)
+
+
+def estimate(low, high, position=None):
+    return Estimate(value=(low + high) / 2, low=low, high=high, method="test", position=position)
+
+
+@given(unit, unit, unit)
+def test_an_interval_beyond_fails_within_passes_across_is_inconclusive(a, b, bound):
+    low, high = sorted((a, b))
+    status = judge(estimate(low, high), Limit(min=bound))
+    assert status is (Status.FAIL if high < bound else Status.PASS if low >= bound else Status.INCONCLUSIVE)
+    status = judge(estimate(low, high), Limit(max=bound))
+    assert status is (Status.FAIL if low > bound else Status.PASS if high <= bound else Status.INCONCLUSIVE)
+
+
+@given(unit, unit, unit)
+def test_min_and_max_mirror_each_other(a, b, bound):
+    low, high = sorted((a, b))
+    assert judge(estimate(low, high), Limit(min=bound)) is judge(estimate(-high, -low), Limit(max=-bound))
+
+
+@pytest.mark.parametrize(
+    ("limit", "status"),
+    [(Limit(), Status.PASS), (Limit(min=0.9, max=0.95), Status.FAIL), (Limit(min=0.1, max=0.5), Status.INCONCLUSIVE)],
+)
+def test_every_bound_counts(limit, status):
+    assert judge(estimate(0.4, 0.6), limit) is status
+
+
+def test_a_position_bound_reads_the_position():
+    position = Position(value=0.5, low=0.4, high=0.6)
+    assert judge(estimate(0.99, 1.0, position), Limit(min_position=0.75)) is Status.FAIL
+    assert judge(estimate(0.99, 1.0), Limit(min_position=0.75)) is Status.PASS
