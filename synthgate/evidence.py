@@ -248,12 +248,17 @@ class Evidence:
 
     @cached_property
     def pairs(self) -> dict[str, Counts]:
-        """The pair tables of every side."""
+        """The pair tables of every side, one per random group of rows."""
         names = pair_names(self.plan, self.shared)
         return {
             side: _pair_counts(self.plan, data, [p for p in names if _has_both(data, p)])
             for side, data in self.sides.items()
         }
+
+    @cached_property
+    def pair_tables(self) -> dict[str, dict[PairName, NDArray[np.int64]]]:
+        """The pair tables of every side, over all rows."""
+        return {side: {pair: t.sum(axis=0) for pair, t in counts.pairs.items()} for side, counts in self.pairs.items()}
 
     @cached_property
     def sample(self) -> Sample:
@@ -268,9 +273,10 @@ def _has_both(side: Side, pair: PairName) -> bool:
 def _pair_counts(plan: Plan, side: Side, names: list[PairName]) -> Counts:
     if side.is_whole:
         return count_pairs(plan, side.kept, names)
-    total = Counts.empty()
+    total, first = Counts.empty(), 0
     for batch in side.table.batches():
-        total = total + count_pairs(plan, read_columns(plan, batch), names)
+        total = total + count_pairs(plan, read_columns(plan, batch), names, first)
+        first += batch.num_rows
     return total
 
 

@@ -28,6 +28,7 @@ from synthgate.values import NumberCounts
 small = st.lists(st.floats(-5, 5).map(lambda x: round(x, 1)), min_size=1, max_size=40)
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @given(small, small)
 def test_ks_and_wasserstein_equal_scipy(a, b):
     real, synthetic = NumberCounts.of(np.array(a)), NumberCounts.of(np.array(b))

@@ -47,34 +47,44 @@ def place(
     )
 
 
-def average(estimates: list[Estimate], z: float, *, least: float) -> Estimate:
+def average(
+    estimates: list[Estimate],
+    *,
+    least: float,
+    half: float | None = None,
+    floors: list[float] | None = None,
+    z: float = 1.0,
+) -> Estimate:
     """Return the mean of scores with its place between the mean floor and the mean ceiling.
-
-    The errors are averaged too, which bounds the error of the mean whatever the dependence
-    between the parts (Minkowski's inequality for standard deviations).
 
     Parameters
     ----------
     estimates : list of Estimate
         Whose intervals were made with the normal quantile `z`; the mean's is at 95 %.
-    z : float
     least : float
         Least length of the scale.
+    half : float, optional
+        Half width of the mean's interval. By default the parts' errors are averaged, which bounds the error
+        of the mean whatever their dependence (Minkowski's inequality for standard deviations).
+    floors : list of float, optional
+        The parts' own floors, where their scales were lengthened; by default the estimates' floors.
+    z : float
+        Normal quantile of the parts' intervals, when `half` is not given.
     """
     n = len(estimates)
     shrink = z_value() / z
     value = sum(e.value for e in estimates) / n
-    low = value - shrink * sum(e.value - e.low for e in estimates) / n
-    high = value + shrink * sum(e.high - e.value for e in estimates) / n
+    low = value - (shrink * sum(e.value - e.low for e in estimates) / n if half is None else half)
+    high = value + (shrink * sum(e.high - e.value for e in estimates) / n if half is None else half)
     ceiling = sum(e.ceiling for e in estimates if e.ceiling is not None) / n
-    floor = sum(e.floor for e in estimates if e.floor is not None) / n
+    floor = sum(floors if floors is not None else [e.floor for e in estimates if e.floor is not None]) / n
     scale = max(ceiling - floor, least)
     place_of = [1 - (ceiling - score) / scale for score in (value, low, high)]
     return Estimate(
         value=value,
-        low=low,
-        high=high,
-        method="mean of the parts' intervals",
+        low=max(0.0, low),
+        high=min(1.0, high),
+        method="mean of the parts' intervals, 95 %" if half is None else "delete-a-group jackknife, Student's t, 95 %",
         ceiling=ceiling,
         floor=ceiling - scale,
         position=_clipped(*place_of),

@@ -96,6 +96,13 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
         return pa.string()
     if pt.is_large_binary(kind) or pt.is_binary_view(kind):
         return pa.binary()
+    return _plain_nested(kind) if pt.is_nested(kind) or pt.is_dictionary(kind) or pt.is_run_end_encoded(kind) else kind
+
+
+def _plain_nested(kind: pa.DataType) -> pa.DataType:
+    import pyarrow as pa
+    import pyarrow.types as pt
+
     if pt.is_dictionary(kind):
         return pa.dictionary(kind.index_type, plain_type(kind.value_type), kind.ordered)
     if pt.is_run_end_encoded(kind):
@@ -107,10 +114,7 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
         return pa.struct([pa.field(item.name, plain_type(item.type)) for item in inner])
     if pt.is_fixed_size_list(kind):
         return pa.list_(plain_type(kind.value_type), kind.list_size)
-    views = getattr(pt, "is_list_view", lambda _: False)(kind) or getattr(pt, "is_large_list_view", lambda _: False)(kind)
-    if pt.is_list(kind) or pt.is_large_list(kind) or views:
-        return pa.list_(plain_type(kind.value_type))
-    return kind
+    return kind if pt.is_union(kind) else pa.list_(plain_type(kind.value_type))
 
 
 def plain_schema(schema: pa.Schema, where: str) -> pa.Schema:

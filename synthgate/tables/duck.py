@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from synthgate.tables.files import arrow_errors
+
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
@@ -15,15 +17,8 @@ if TYPE_CHECKING:
 def reader_errors() -> tuple[type[Exception], ...]:
     """Return what DuckDB and pyarrow raise on data that cannot be read."""
     import duckdb
-    import pyarrow as pa
 
-    return (duckdb.Error, pa.ArrowException, OSError)
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message, without a path or a full stop at its end."""
-    lines = str(error).strip().splitlines()
-    return (lines[0].strip().rstrip(".") if lines else type(error).__name__)[:200]
+    return (duckdb.Error, *arrow_errors())
 
 
 @contextmanager
@@ -31,8 +26,9 @@ def connect() -> Iterator[duckdb.DuckDBPyConnection]:
     """Give a private in-memory connection that fetches no extensions, shows no progress and lives in UTC."""
     import duckdb
 
-    config: dict[str, str] = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-    with duckdb.connect(":memory:", config=config) as connection:
+    with duckdb.connect(
+        ":memory:", config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    ) as connection:
         connection.execute("SET enable_progress_bar = false")
         connection.execute("SET TimeZone = 'UTC'")
         yield connection

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from synthgate.errors import DataError
 
@@ -128,14 +129,19 @@ def find_files(source: str | Path) -> tuple[SourceFile, ...]:
         if file.layout is not files[0].layout:
             raise DataError(
                 file.where,
-                f"is {file.layout}, but {files[0].where} is {files[0].layout}; expected the files of one table in one format",
+                f"is {file.layout}, but {files[0].where} is {files[0].layout}; expected one format",
                 "narrow the pattern",
             )
     return files
 
 
-def _checked(path: Path) -> SourceFile:
-    """Return `path` as a file of a table, after looking at its name, kind and first bytes."""
+def check_file(path: Path) -> bytes:
+    """Return the first bytes of a file that is there, readable, and holds data.
+
+    Raises
+    ------
+    DataError
+    """
     where = shown(path)
     if path.is_dir():
         raise DataError(
@@ -152,9 +158,15 @@ def _checked(path: Path) -> SourceFile:
         raise DataError(where, "is a Git LFS pointer, not the data", "run 'git lfs pull' to fetch the file")
     if head.startswith(ANNEX):
         raise DataError(where, "is a git-annex pointer, not the data", "run 'git annex get' to fetch the file")
-    layout, compression = _layout(path)
     if not head:
         raise DataError(where, "the file is empty (0 bytes), expected a table", "check the step that wrote it")
+    return head
+
+
+def _checked(path: Path) -> SourceFile:
+    """Return `path` as a file of a table, after looking at its name, kind and first bytes."""
+    where, head = shown(path), check_file(path)
+    layout, compression = _layout(path)
     if not compression:
         for magic, what, is_layout in FOREIGN:
             if head.startswith(magic) and layout is not is_layout:
@@ -174,7 +186,9 @@ def _head(path: Path) -> bytes:
         if pointer.exists():
             raise DataError(where, "is tracked by DVC and not here yet", "run 'dvc pull' to fetch the file") from error
         gone = "is a link to a file that does not exist" if path.is_symlink() else "does not exist"
-        raise DataError(where, f"the file {gone}", f"check the path (the current folder is {shown(Path.cwd())})") from error
+        raise DataError(
+            where, f"the file {gone}", f"check the path (the current folder is {shown(Path.cwd())})"
+        ) from error
     except PermissionError as error:
         raise DataError(where, "may not be read by this user (permission denied)", "change its permissions") from error
     except OSError as error:
@@ -194,13 +208,45 @@ def _layout(path: Path) -> tuple[Layout, str]:
     layout = LAYOUTS.get(inner.suffix.lower())
     if layout:
         return layout, compression
-    ending = f"the ending {''.join(path.suffixes[-2:] if compression else path.suffixes[-1:])!r}" if path.suffix else "no ending"
-    fix = "name a table as in duckdb:///PATH?table=NAME" if inner.suffix.lower() in DATABASE_SUFFIXES else "rename or convert it"
+    ending = (
+        f"the ending {''.join(path.suffixes[-2:] if compression else path.suffixes[-1:])!r}"
+        if path.suffix
+        else "no ending"
+    )
+    fix = (
+        "name a table as in duckdb:///PATH?table=NAME"
+        if inner.suffix.lower() in DATABASE_SUFFIXES
+        else "rename or convert it"
+    )
     raise DataError(
         shown(path),
         f"has {ending}, which names no format that is read; expected one of {' '.join(LAYOUTS)}, "
         "plain or with .gz or .zst after it",
         fix,
+    )
+
+
+def arrow_errors() -> tuple[type[Exception], ...]:
+    """Return what pyarrow raises on data that cannot be read."""
+    import pyarrow as pa
+
+    return (pa.ArrowException, OSError)
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, without a full stop at its end."""
+    lines = str(error).strip().splitlines()
+    return (lines[0].strip().rstrip(".") if lines else type(error).__name__)[:200]
+
+
+def damaged(file: SourceFile, error: BaseException) -> DataError:
+    """Word that the bytes of a file cannot be had."""
+    if not file.compression:
+        return DataError(file.where, f"cannot be read ({first_line(error)})", "check the file")
+    return DataError(
+        file.where,
+        f"cannot be uncompressed with {file.compression}, it is damaged or cut short ({first_line(error)})",
+        "copy or write the file again",
     )
 
 
@@ -242,7 +288,7 @@ def digest_files(files: tuple[SourceFile, ...]) -> str:
 
 
 @contextmanager
-def _open_again(file: SourceFile) -> Iterator[BinaryIO]:
+def _open_again(file: SourceFile) -> Iterator[BufferedReader]:
     try:
         with file.path.open("rb") as stream:
             yield stream

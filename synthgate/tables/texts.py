@@ -31,28 +31,31 @@ def is_small(files: Sequence[SourceFile]) -> bool:
     return sum(sizes) <= KEPT_BYTES
 
 
-def same_names(files: Sequence[SourceFile], names: Callable[[SourceFile], tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """Return the column names of every file, the first one's being those of the table.
+def check_all_same(files: Sequence[SourceFile], names: Sequence[Sequence[str]]) -> None:
+    """Raise unless all files of a table have the columns of the first.
 
     Raises
     ------
     DataError
-        When two files have different columns.
     """
-    found = [names(file) for file in files]
-    for file, here in zip(files[1:], found[1:], strict=True):
-        check_same_names(found[0], files[0].where, here, file.where)
-    return found
+    for file, here in zip(files[1:], names[1:], strict=True):
+        check_same_names(names[0], files[0].where, here, file.where)
 
 
 def text_feed(
-    files: Sequence[SourceFile], parse: Parse, families: Sequence[frozenset[Family] | None], *, as_text: bool
+    files: Sequence[SourceFile],
+    names: Sequence[str],
+    parse: Parse,
+    families: Sequence[frozenset[Family] | None],
+    *,
+    as_text: bool,
 ) -> Feed:
     """Return the feed of text files.
 
     Parameters
     ----------
     files : sequence of SourceFile
+    names : sequence of str
     parse : callable
     families : sequence of frozenset of Family or None
         Per column: what it may be, or None when it already has its type.
@@ -62,41 +65,39 @@ def text_feed(
     import pyarrow as pa
 
     small = is_small(files)
-    rows_at_once = rows_within(STREAM_CELLS, len(families), STREAM_ROWS)
-    claims: list[Claims | None] = [None] * len(families)
+    rows_at_once = rows_within(STREAM_CELLS, len(names), STREAM_ROWS)
+    claims: list[Claims | None] = [None] * len(names)
     kept: list[pa.RecordBatch] = []
-    schema, rows = None, 0
-    for batch in _joined(files, parse, rows_at_once, whole=small):
-        schema, rows = batch.schema, rows + batch.num_rows
+    kinds, rows = [pa.null()] * len(names), 0
+    for batch in _batches(files, parse, rows_at_once, whole=small):
+        kinds, rows = batch.schema.types, rows + batch.num_rows
         if small:
             kept.append(batch)
-        if not as_text:
-            for at, (column, allowed) in enumerate(zip(batch.columns, families, strict=True)):
-                # what is text already needs no further look
-                if allowed is not None and claims[at] != frozenset():
-                    claims[at] = both(claims[at], claims_of(column, allowed))
-    if schema is None:
-        schema = pa.schema([(f"column {at}", pa.string()) for at in range(len(families))])
+        for at, (column, allowed) in enumerate(zip(batch.columns, families, strict=True)):
+            # what is text already needs no further look
+            if not as_text and allowed is not None and claims[at] != frozenset():
+                claims[at] = both(claims[at], claims_of(column, allowed))
     if not as_text:
-        known = zip(schema, families, claims, strict=True)
-        schema = pa.schema([(f.name, f.type if allowed is None else settle(claim)) for f, allowed, claim in known])
+        known = zip(kinds, families, claims, strict=True)
+        kinds = [kind if allowed is None else settle(claim) for kind, allowed, claim in known]
+    schema = pa.schema(list(zip(names, kinds, strict=True)))
     if small:
         ready = [_typed_batch(batch, schema) for batch in kept]
         return Feed(schema, rows, lambda: iter(ready))
     return Feed(schema, rows, lambda: _stream(files, parse, rows_at_once, schema))
 
 
-def _joined(files: Sequence[SourceFile], parse: Parse, rows: int, *, whole: bool) -> Iterator[pa.RecordBatch]:
-    """Yield the batches of all files, or all rows as one batch where that is possible."""
+def _batches(files: Sequence[SourceFile], parse: Parse, rows: int, *, whole: bool) -> Iterator[pa.RecordBatch]:
+    """Yield the batches of all files; when `whole`, joined to one where that is possible."""
     import pyarrow as pa
 
     batches = (batch for file in files for batch in parse(file, rows))
     if not whole:
         yield from batches
         return
-    table = list(batches)
-    if table:
-        yield from pa.Table.from_batches(table).combine_chunks().to_batches()
+    held = list(batches)
+    if held:
+        yield from pa.Table.from_batches(held).combine_chunks().to_batches()
 
 
 def _typed_batch(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
@@ -112,10 +113,11 @@ def _stream(files: Sequence[SourceFile], parse: Parse, rows: int, schema: pa.Sch
     for file in files:
         for batch in parse(file, rows):
             try:
-                yield _typed_batch(batch, schema)
+                ready = _typed_batch(batch, schema)
             except pa.ArrowInvalid as error:
                 raise DataError(
                     file.where,
                     "holds other values than when it was opened",
                     "leave the file alone while synthgate runs",
                 ) from error
+            yield ready

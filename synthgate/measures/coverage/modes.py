@@ -45,11 +45,23 @@ def modes(evidence: Evidence, options: Options) -> Measurement:
     regions = int(min(MAX_REGIONS, len(count) // ROWS_PER_REGION))
     centres = k_means(known[fit[:FIT_ROWS]], regions, rng)
     there = np.bincount(nearest(known[count], centres), minlength=len(centres))
+    apart = count[count >= len(coded["real"])]
+    held = np.bincount(nearest(known[apart], centres), minlength=len(centres))
     placed = nearest(coded["synthetic"], centres)
     found = np.bincount(placed, minlength=len(centres))
     words = _describe(evidence, nearest(coded["real"], centres), len(centres))
     cells = [
-        Cell("", words[k], "region_share_ratio", int(there[k]), len(count), int(found[k]), len(placed))
+        Cell(
+            "",
+            words[k],
+            "region_share_ratio",
+            int(there[k]),
+            len(count),
+            int(found[k]),
+            len(placed),
+            int(held[k]),
+            len(apart),
+        )
         for k in range(len(centres))
     ]
     result = judge_cells(cells, "region")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from synthgate.catalogue import Options, measure
 from synthgate.findings import Estimate, Ledger, Measured, Measurement, Skip
 from synthgate.statistics.intervals import ratio_interval, z_value
-from synthgate.values import NumberCounts
+from synthgate.values import LabelCounts, NumberCounts
 
 if TYPE_CHECKING:
     from synthgate.evidence import Evidence
@@ -25,7 +25,17 @@ RARE_SHARE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A slice of the real table: how often it occurs among known real rows, and in synthetic."""
+    """A slice of the real table: how often it occurs among known real rows, and in synthetic.
+
+    Attributes
+    ----------
+    known, known_of : int
+        Rows of it among all rows known to be real, the holdout's included.
+    found, found_of : int
+        Rows of it in synthetic.
+    held, held_of : int
+        Rows of it in the holdout alone, zero without one.
+    """
 
     column: str
     name: str
@@ -34,6 +44,8 @@ class Cell:
     known_of: int
     found: int
     found_of: int
+    held: int = 0
+    held_of: int = 0
 
     @property
     def expected(self) -> float:
@@ -52,7 +64,7 @@ def judge_cells(cells: Iterable[Cell], noun: str) -> Measurement:
     tested = [cell for cell in every if cell.expected >= MIN_EXPECTED]
     if not tested:
         return Measurement.missing(f"no {noun} is expected often enough to be missed at this size")
-    z = z_value(looks=len(tested))
+    z = z_value(looks=len(tested)) * np.sqrt(dispersion(tested))
     findings = [_finding(cell, z) for cell in tested]
     lost = [f for f in findings if f.estimate and f.estimate.high < 0.5]
     findings.sort(key=lambda f: f.estimate.high if f.estimate else 1.0)
@@ -72,6 +84,24 @@ def judge_cells(cells: Iterable[Cell], noun: str) -> Measurement:
         ledger=Ledger(len(tested), skipped),
         power=f"the rarest {noun} tested is expected {smallest:.0f} times in synthetic",
     )
+
+
+def dispersion(cells: list[Cell]) -> float:
+    """Return how much more real and holdout differ than independent rows would: 1, or more when rows come in groups.
+
+    The mean squared Pearson residual of the holdout's counts given both, in which independent rows
+    show 1; it is used only when it lies three standard errors above 1.
+    """
+    squares = []
+    for cell in cells:
+        share = cell.held_of / cell.known_of
+        variance = cell.known * share * (1 - share)
+        if variance > 0:
+            squares.append((cell.held - cell.known * share) ** 2 / variance)
+    if len(squares) < 3:
+        return 1.0
+    mean = float(np.mean(np.minimum(squares, 100.0)))
+    return mean if mean > 1 + 3 * np.sqrt(2 / len(squares)) else 1.0
 
 
 def _skipped(cells: list[Cell], noun: str) -> tuple[Skip, ...]:
@@ -130,14 +160,16 @@ def categories(evidence: Evidence, options: Options) -> Measurement:
         if not plan.role.is_discrete or known.overflowed or synthetic.values.overflowed or not synthetic.present:
             continue
         labels = evidence.real.counts.columns[name].labels
+        fresh = LabelCounts.empty()
         if evidence.holdout and name in evidence.holdout.counts.columns:
-            labels = labels + evidence.holdout.counts.columns[name].labels
+            fresh = evidence.holdout.counts.columns[name].labels
+        labels = labels + fresh
         names = tuple(labels.labels.to_pylist())
-        found = synthetic.labels.of_categories(names)
-        total = labels.total
+        sides = (labels.counts, synthetic.labels.of_categories(names), fresh.of_categories(names))
+        totals = (labels.total, synthetic.present, fresh.total)
         cells += [
-            Cell(name, label, "category_share_ratio", int(k), total, int(f), synthetic.present)
-            for label, k, f in zip(names, labels.counts, found, strict=True)
+            Cell(name, label, "category_share_ratio", int(k), totals[0], int(f), totals[1], int(h), totals[2])
+            for label, k, f, h in zip(names, *sides, strict=True)
         ]
     if not cells:
         return Measurement.missing("no categorical or boolean column")
@@ -151,31 +183,33 @@ def ranges(evidence: Evidence, options: Options) -> Measurement:
     for name in evidence.shared:
         if not evidence.plan[name].role.is_continuous:
             continue
-        known = evidence.real.counts.columns[name].numbers
+        known, fresh = evidence.real.counts.columns[name].numbers, NumberCounts.empty()
         if evidence.holdout and name in evidence.holdout.counts.columns:
-            known = known + evidence.holdout.counts.columns[name].numbers
+            fresh = evidence.holdout.counts.columns[name].numbers
+        known = known + fresh
         synthetic = evidence.synthetic.counts.columns[name].numbers
         if known.overflowed or synthetic.overflowed or not synthetic.total or len(known.values) < 3:
             continue
-        cells.extend(_tails(name, known, synthetic))
+        cells.extend(_tails(name, known, synthetic, fresh))
     if not cells:
         return Measurement.missing("no numerical or datetime column with a tail")
     return judge_cells(cells, "tail")
 
 
-def _tails(name: str, known: NumberCounts, synthetic: NumberCounts) -> list[Cell]:
+def _tails(name: str, known: NumberCounts, synthetic: NumberCounts, fresh: NumberCounts) -> list[Cell]:
+    sides = (known, synthetic, fresh)
     cells = []
     for share in TAILS:
         low, high = known.quantiles(np.array([share, 1 - share]))
         tails = {
-            "lower": (_rows(known, known.values < low), _rows(synthetic, synthetic.values < low)),
-            "upper": (_rows(known, known.values > high), _rows(synthetic, synthetic.values > high)),
+            "lower": [_rows(side, side.values < low) for side in sides],
+            "upper": [_rows(side, side.values > high) for side in sides],
         }
-        cells += [
-            Cell(name, f"{end} {share:.0%} tail", "tail_share_ratio", here, known.total, there, synthetic.total)
-            for end, (here, there) in tails.items()
-            if here
-        ]
+        for end, (here, there, held) in tails.items():
+            if here:
+                label = f"{end} {share:.0%} tail"
+                totals = (known.total, synthetic.total, fresh.total)
+                cells.append(Cell(name, label, "tail_share_ratio", here, totals[0], there, totals[1], held, totals[2]))
     return cells
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from synthgate.catalogue import Options, measure
 from synthgate.counts import ColumnCounts
-from synthgate.findings import Estimate, Json, Ledger, Limit, Measured, Measurement, Skip
+from synthgate.findings import Estimate, Json, Ledger, Limit, Measured, Measurement, Position, Skip
 from synthgate.measures.fidelity import compatible
 from synthgate.plan import ColumnPlan, bin_labels
 from synthgate.roles import Role
@@ -76,7 +76,7 @@ def columns(evidence: Evidence, options: Options) -> Measurement:
         found, shape = _column(evidence, evidence.plan[name], z)
         findings.extend(found)
         shapes.append(shape)
-    score = average(shapes, z, least=LEAST_SCALE / 2)
+    score = average(shapes, z=z, least=LEAST_SCALE / 2)
     at = score.position.value if score.position else score.value
     return Measurement(
         reason=(
@@ -115,6 +115,8 @@ def _column(evidence: Evidence, plan: ColumnPlan, z: float) -> tuple[list[Measur
     synthetic = evidence.synthetic.counts.columns[plan.name]
     holdout = evidence.holdout.counts.columns.get(plan.name) if evidence.holdout else None
     cells = cells_of(plan, real, synthetic, holdout)
+    if not synthetic.present:
+        return _all_missing(plan)
     estimate = _cell_estimate(cells, z)
     details: dict[str, Json] = {
         "distribution": _picture(plan, cells),
@@ -134,6 +136,24 @@ def _column(evidence: Evidence, plan: ColumnPlan, z: float) -> tuple[list[Measur
     found.insert(0, _finding("binned_tv_complement", plan, estimate, {}))
     found.insert(0, _finding("ks_complement", plan, shape, details))
     return found, shape
+
+
+def _all_missing(plan: ColumnPlan) -> tuple[list[Measured], Estimate]:
+    """Return the findings of a column without a single value in synthetic: nothing could be worse."""
+    nothing = Estimate(
+        value=0.0,
+        low=0.0,
+        high=0.0,
+        method="exact",
+        ceiling=1.0,
+        floor=0.0,
+        position=Position(value=0.0, low=0.0, high=0.0),
+    )
+    metric = "ks_complement" if plan.role.is_continuous else "tv_complement"
+    found = Measured(
+        metric=metric, message="every value is missing in synthetic", estimate=nothing, columns=(plan.name,)
+    )
+    return [found], nothing
 
 
 def cells_of(plan: ColumnPlan, real: ColumnCounts, synthetic: ColumnCounts, holdout: ColumnCounts | None) -> Cells:

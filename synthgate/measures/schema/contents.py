@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,12 +13,13 @@ from synthgate.counts import ColumnCounts
 from synthgate.findings import Estimate, Measured, Measurement, Severity
 from synthgate.measures.schema.structure import summed_up, violation
 from synthgate.roles import Role
-from synthgate.values import LabelCounts
+from synthgate.values import LabelCounts, NumberCounts
 
 if TYPE_CHECKING:
     from synthgate.evidence import Evidence
 
 ALPHA = 0.001
+FAR = 0.1
 SLIP_LENGTH = 4
 MAX_MASKS = 5
 MIN_ROWS_FOR_MASKS = 50
@@ -34,44 +36,70 @@ def ranges(evidence: Evidence, options: Options) -> Measurement:
     names = [n for n in evidence.shared if evidence.plan[n].role.is_continuous]
     if not names:
         return Measurement.missing("no numerical or datetime column")
+    alpha = ALPHA / (2 * len(names))
+    real = evidence.real.counts.columns
+    fresh = evidence.holdout.counts.columns if evidence.holdout else {}
+    grouped = any(
+        end.chance < alpha for n in names if n in fresh for end in _beyond([real[n].numbers], fresh[n].numbers)
+    )
     findings = []
     for name in names:
-        known = [
-            side.counts.columns[name]
-            for side in (evidence.real, evidence.holdout)
-            if side and name in side.counts.columns
-        ]
-        findings.extend(_beyond(name, known, evidence.synthetic.counts.columns[name], ALPHA / (2 * len(names))))
+        known = [side[name].numbers for side in (real, fresh) if name in side]
+        ends = _beyond(known, evidence.synthetic.counts.columns[name].numbers)
+        findings += [_range_finding(name, end, alpha, grouped=grouped) for end in ends]
     return summed_up(findings, "columns leave the real range", len(names))
 
 
-def _beyond(name: str, known: list[ColumnCounts], synthetic: ColumnCounts, alpha: float) -> list[Measured]:
-    filled = [c.numbers for c in known if len(c.numbers.values)]
-    if not filled or not synthetic.present:
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """Values beyond one end of the known range.
+
+    Attributes
+    ----------
+    where : str
+    rows, of : int
+    chance : float
+        Probability that fresh rows would put as many there.
+    reach : float
+        How far the farthest lies beyond, in lengths of the known range.
+    """
+
+    where: str
+    rows: int
+    of: int
+    chance: float
+    reach: float
+
+
+def _beyond(known: list[NumberCounts], found: NumberCounts) -> list[Beyond]:
+    filled = [c for c in known if len(c.values)]
+    if not filled or not len(found.values):
         return []
     low, high = min(c.values[0] for c in filled), max(c.values[-1] for c in filled)
-    total = sum(c.total for c in filled)
-    found = synthetic.numbers
-    outside = {
-        "below the real minimum": int(found.counts[found.values < low].sum()),
-        "above the real maximum": int(found.counts[found.values > high].sum()),
-    }
-    findings = []
-    for where, k in outside.items():
-        if not k:
-            continue
-        steps = np.arange(min(k, 10_000))
-        chance = float(np.exp(np.log((synthetic.present - steps) / (total + synthetic.present - steps)).sum()))
-        share = k / synthetic.present
-        if chance < alpha:
-            message = (
-                f"{k:,} of {synthetic.present:,} values lie {where}; fresh real rows would not (chance {chance:.1g})"
-            )
-            findings.append(violation("out_of_range_share", name, share, message))
-        else:
-            message = f"{k:,} values lie {where}, as fresh real rows may (chance {chance:.2g})"
-            findings.append(_by_chance("out_of_range_share", name, share, message))
-    return findings
+    total, of = sum(c.total for c in filled), found.total
+    length = max(float(high - low), 1e-300) if np.isfinite(high - low) else float("inf")
+    ends = []
+    for where, chosen, reach in (
+        ("below the real minimum", found.values < low, low - found.values[0]),
+        ("above the real maximum", found.values > high, found.values[-1] - high),
+    ):
+        rows = int(found.counts[chosen].sum())
+        if rows:
+            steps = np.arange(min(rows, 10_000))
+            chance = float(np.exp(np.log((of - steps) / (total + of - steps)).sum()))
+            ends.append(Beyond(where, rows, of, chance, float(reach / length)))
+    return ends
+
+
+def _range_finding(name: str, end: Beyond, alpha: float, *, grouped: bool) -> Measured:
+    """Return the finding; where the holdout itself leaves the range, rows come in groups and only far values fail."""
+    share = end.rows / end.of
+    told = f"{end.rows:,} of {end.of:,} values lie {end.where}"
+    if end.chance < alpha and (not grouped or end.reach > FAR):
+        message = f"{told}; fresh real rows would not (chance {end.chance:.1g})"
+        return violation("out_of_range_share", name, share, message)
+    why = "as holdout rows do" if grouped else f"as fresh real rows may (chance {end.chance:.2g})"
+    return _by_chance("out_of_range_share", name, share, f"{told}, {why}")
 
 
 def _by_chance(metric: str, name: str, share: float, message: str) -> Measured:
@@ -90,8 +118,9 @@ def categories(evidence: Evidence, options: Options) -> Measurement:
     """Look for categories that real does not have, more rows of them than fresh real rows would show.
 
     The chance that a fresh row shows an unknown category is estimated by the share of known rows
-    whose category occurs once (Good 1953, Biometrika 40, 237-264). A misspelling of a known category
-    fails at one row; few rows of an otherwise unknown one are told as a warning.
+    whose category occurs once (Good 1953, Biometrika 40, 237-264), and by the share of holdout rows
+    whose category real does not have, whichever is larger. A misspelling of a known category fails at
+    one row; few rows of an otherwise unknown one are told as a warning.
     """
     names = [n for n in evidence.shared if evidence.plan[n].role.is_discrete]
     if not names:
@@ -99,13 +128,25 @@ def categories(evidence: Evidence, options: Options) -> Measurement:
     findings = []
     for name in names:
         known = evidence.real.counts.columns[name].labels
+        rate = 0.0
         if evidence.holdout and name in evidence.holdout.counts.columns:
-            known = known + evidence.holdout.counts.columns[name].labels
-        findings.extend(_unseen(name, known, evidence.synthetic.counts.columns[name], ALPHA / len(names)))
+            fresh = evidence.holdout.counts.columns[name].labels
+            rate = _unknown_share(known, fresh)
+            known = known + fresh
+        findings.extend(_unseen(name, known, evidence.synthetic.counts.columns[name], ALPHA / len(names), rate))
     return summed_up(findings, "columns hold categories unknown to real", len(names))
 
 
-def _unseen(name: str, known: LabelCounts, synthetic: ColumnCounts, alpha: float) -> list[Measured]:
+def _unknown_share(known: LabelCounts, fresh: LabelCounts) -> float:
+    """Return the share of fresh rows whose category is not known, with one row of doubt."""
+    if known.overflowed or fresh.overflowed or not fresh.total:
+        return 0.0
+    labels = set(known.labels.to_pylist())
+    unknown = sum(n for label, n in fresh.as_dict().items() if label not in labels)
+    return (unknown + 1) / fresh.total if unknown else 0.0
+
+
+def _unseen(name: str, known: LabelCounts, synthetic: ColumnCounts, alpha: float, fresh_rate: float) -> list[Measured]:
     from scipy.special import bdtrc
 
     if known.overflowed or synthetic.values.overflowed or not known.total:
@@ -118,16 +159,16 @@ def _unseen(name: str, known: LabelCounts, synthetic: ColumnCounts, alpha: float
     slips = {label: _slip_of(label, labels) for label in unseen}
     slips = {label: right for label, right in slips.items() if right}
     share = rows / synthetic.present
-    rate = min(1.0, (int((known.counts == 1).sum()) + 1) / known.total)
+    singles = int((known.counts == 1).sum())
+    rate = min(1.0, max((singles + 1) / known.total, fresh_rate))
     chance = float(bdtrc(rows - 1, synthetic.present, rate))
     message = f"{rows:,} rows hold {len(unseen):,} categories that real does not have"
     if slips:
         message += f"; {len(slips)} of them misspell a real category"
     elif chance >= alpha:
         message += f", as fresh real rows may (chance {chance:.2g})"
-    singles = int((known.counts == 1).sum())
     severity = None if slips or chance < alpha else Severity.WARN
-    if severity and singles:
+    if severity and (singles or fresh_rate):
         return [_by_chance("unseen_category_share", name, share, message)]
     return [violation("unseen_category_share", name, share, message, severity)]
 

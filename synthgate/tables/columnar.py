@@ -1,0 +1,176 @@
+"""Parquet and Arrow IPC, read by pyarrow a batch at a time."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from synthgate.errors import DataError
+from synthgate.tables.columns import STREAM_CELLS, Feed, check_same_names, plain_batches, plain_schema, rows_within
+from synthgate.tables.files import SourceFile, arrow_errors, damaged, first_line, plain_path
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+KEPT_BYTES = 2**27
+STREAM_ROWS = 65_536
+IPC_FILE_MAGIC = b"ARROW1"
+PANDAS_INDEX = re.compile(r"__index_level_\d+__")
+
+Batches = Callable[[SourceFile], Iterator["pa.RecordBatch"]]
+
+
+def open_parquet(files: Sequence[SourceFile]) -> Feed:
+    """Return the feed of the Parquet files of one table.
+
+    Raises
+    ------
+    DataError
+    """
+    return _feed(files, _parquet_head, _parquet_batches)
+
+
+def open_arrow(files: Sequence[SourceFile]) -> Feed:
+    """Return the feed of the Arrow IPC (Feather) files or streams of one table.
+
+    Raises
+    ------
+    DataError
+    """
+    return _feed(files, _arrow_head, _arrow_batches)
+
+
+def _feed(files: Sequence[SourceFile], head: Callable[[SourceFile], tuple[pa.Schema, int]], batches: Batches) -> Feed:
+    heads = [head(file) for file in files]
+    schemas = [plain_schema(schema, file.where) for file, (schema, _) in zip(files, heads, strict=True)]
+    whole = schemas[0]
+    for file, schema in zip(files[1:], schemas[1:], strict=True):
+        check_same_names(whole.names, files[0].where, schema.names, file.where)
+        whole = _wider(whole, schema, files[0], file)
+
+    def stream() -> Iterator[pa.RecordBatch]:
+        for file in files:
+            with _reading(file):
+                for batch in batches(file):
+                    yield from plain_batches(batch, whole)
+
+    return Feed(whole, sum(rows for _, rows in heads), stream)
+
+
+def _wider(one: pa.Schema, other: pa.Schema, first: SourceFile, file: SourceFile) -> pa.Schema:
+    """Return the schema that holds the columns of both, in the order of `one`."""
+    import pyarrow as pa
+
+    if one.equals(other):
+        return one
+    try:
+        return pa.unify_schemas([one, other], promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        wrong = [name for name in one.names if not _fit(one.field(name).type, other.field(name).type)]
+        name = wrong[0] if wrong else one.names[0]
+        raise DataError(
+            file.where,
+            f"the column {name!r} is {other.field(name).type}, expected {one.field(name).type} as in {first.where}",
+            "write all files of the table with the same types",
+        ) from error
+
+
+def _fit(one: pa.DataType, other: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    try:
+        pa.unify_schemas([pa.schema([("x", one)]), pa.schema([("x", other)])], promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return False
+    return True
+
+
+@contextmanager
+def _reading(file: SourceFile) -> Iterator[None]:
+    try:
+        yield
+    except arrow_errors() as error:
+        raise _explain(file, error) from error
+
+
+def _explain(file: SourceFile, error: BaseException) -> DataError:
+    if file.compression:
+        try:
+            with plain_path(file):
+                pass
+        except arrow_errors() as broken:
+            return damaged(file, broken)
+    return DataError(
+        file.where,
+        f"cannot be read as {file.layout}, it is damaged or cut short ({first_line(error)})",
+        "copy or write the file again",
+    )
+
+
+@contextmanager
+def _parquet_file(file: SourceFile) -> Iterator[Any]:
+    import pyarrow.parquet as pq
+
+    with plain_path(file) as path, pq.ParquetFile(path, memory_map=not file.compression) as parquet:
+        yield parquet
+
+
+def _parquet_head(file: SourceFile) -> tuple[pa.Schema, int]:
+    with _reading(file), _parquet_file(file) as parquet:
+        schema = _without_index(parquet.schema_arrow)
+        return schema, parquet.metadata.num_rows
+
+
+def _without_index(schema: pa.Schema) -> pa.Schema:
+    """Leave out the unnamed indexes of a pandas frame, which are row labels and not data."""
+    import pyarrow as pa
+
+    try:
+        stored = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
+    except ValueError:
+        return schema
+    indexes = stored.get("index_columns", []) if isinstance(stored, dict) else []
+    index = {name for name in indexes if isinstance(name, str) and PANDAS_INDEX.fullmatch(name)}
+    return pa.schema([item for item in schema if item.name not in index]) if index else schema
+
+
+def _parquet_batches(file: SourceFile) -> Iterator[pa.RecordBatch]:
+    with _parquet_file(file) as parquet:
+        groups = range(parquet.metadata.num_row_groups)
+        if sum(parquet.metadata.row_group(at).total_byte_size for at in groups) <= KEPT_BYTES:
+            yield from parquet.read().to_batches()
+        else:
+            yield from parquet.iter_batches(rows_within(STREAM_CELLS, parquet.metadata.num_columns, STREAM_ROWS))
+
+
+@contextmanager
+def _arrow_reader(file: SourceFile) -> Iterator[Any]:
+    """Give a reader of the file or stream format; the data of a plain file are memory-mapped."""
+    import pyarrow as pa
+
+    with plain_path(file) as path:
+        opened = pa.OSFile(str(path)) if file.compression else pa.memory_map(str(path))
+        with opened as source:
+            is_file = source.read(len(IPC_FILE_MAGIC)) == IPC_FILE_MAGIC
+            source.seek(0)
+            with pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source) as reader:
+                yield reader
+
+
+def _arrow_head(file: SourceFile) -> tuple[pa.Schema, int]:
+    with _reading(file), _arrow_reader(file) as reader:
+        return reader.schema, sum(batch.num_rows for batch in _batches_of(reader))
+
+
+def _arrow_batches(file: SourceFile) -> Iterator[pa.RecordBatch]:
+    with _arrow_reader(file) as reader:
+        yield from _batches_of(reader)
+
+
+def _batches_of(reader: Any) -> Iterator[pa.RecordBatch]:
+    if hasattr(reader, "num_record_batches"):
+        return (reader.get_batch(at) for at in range(reader.num_record_batches))
+    return iter(reader)
