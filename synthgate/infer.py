@@ -82,7 +82,7 @@ def number_role(name: str, kind: str, values: NumberCounts) -> Role:
         return Role.NUMERICAL
     if kind == "integer" and np.abs(finite).max() > MAX_EXACT_INTEGER:
         return Role.ID
-    gapless = finite[-1] - finite[0] + 1 == distinct
+    gapless = finite[-1] / 2 - finite[0] / 2 == (distinct - 1) / 2
     if kind == "integer" and distinct == total and total >= MIN_UNIQUE and (gapless or ID_NAME.search(name)):
         return Role.ID
     if distinct <= 2 or (CODE_NAME.search(name) and distinct <= min(MAX_CODES, total / 5)):

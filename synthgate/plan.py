@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 PAIR_BINS = 10
 FINE_BINS = 50
 PAIR_CATEGORIES = 40
+WHOLE_FROM = 1e15
 
 Canonical = Numbers | Labels
 
@@ -181,6 +182,7 @@ def format_value(value: float, role: Role) -> str:
 def decimals_of(values: NumberCounts) -> int:
     """Return the decimal places that the finite values need, at most 15."""
     finite = values.finite().values
+    finite = finite[np.abs(finite) < WHOLE_FROM]
     step = max(1, len(finite) // 2000)
     sample = finite[::step]
     for places in range(16):

@@ -110,7 +110,7 @@ def test_schema_checks_name_what_is_wrong(make_evidence, draw_people):
     ages = [None, *bad["age"].to_pylist()[1:]]
     bad = replaced(bad, "age", ages)
     bad = replaced(bad, "region", ["soutth", *bad["region"].to_pylist()[1:]])
-    bad = replaced(bad, "id", ["P1-1"] * 2 + bad["id"].to_pylist()[2:])
+    bad = replaced(bad, "id", ["x/1"] * 2 + bad["id"].to_pylist()[2:])
     bad = replaced(bad, "wage", [v if v is None or k > 100 else v * 100 for k, v in enumerate(bad["wage"].to_pylist())])
     evidence = make_evidence(real, bad.drop_columns(["member"]), holdout)
     zero = Limit(max=0.0)

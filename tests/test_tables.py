@@ -124,7 +124,7 @@ IN_MEMORY = {
     "record batch": lambda: FRAME.to_batches()[0],
     "one-shot reader": FRAME.to_reader,
     "polars": lambda: pl.DataFrame(FRAME),
-    "pandas": lambda: FRAME.to_pandas(),
+    "pandas": FRAME.to_pandas,
     "pandas, arrow types": lambda: FRAME.to_pandas(types_mapper=pd.ArrowDtype),
     "dict": lambda: ROWS,
     "dict of series": lambda: {name: pl.Series(values) for name, values in ROWS.items()},
@@ -170,7 +170,9 @@ def test_regrouping_keeps_rows_and_sizes(sizes: list[int], max_rows: int) -> Non
     for size in sizes:
         label = next(labels)
         codes = pa.DictionaryArray.from_arrays(pa.array([0] * size, pa.int32()), pa.array([label]))
-        batches.append(pa.RecordBatch.from_arrays([pa.array([next(values) for _ in range(size)]), codes], schema=schema))
+        batches.append(
+            pa.RecordBatch.from_arrays([pa.array([next(values) for _ in range(size)]), codes], schema=schema)
+        )
     out = list(regroup(iter(batches), schema, max_rows))
     assert all(batch.num_rows == max_rows for batch in out[:-1])
     assert all(0 < batch.num_rows <= max_rows for batch in out)
@@ -228,17 +230,17 @@ def test_glob_is_one_table(tmp_path: Path, ending: str) -> None:
         else:
             with pa.ipc.new_file(path, part.schema) as writer:
                 writer.write_table(part)
-    table = open_table(str(tmp_path / "part-*." / Path()) + ending)
+    table = open_table(str(tmp_path / "part-*.") + ending)
     assert table.rows == 3
     assert rows_of(table) == [{"a": 1.0, "b": "x"}, {"a": 2.0, "b": "y"}, {"a": 2.5, "b": "z"}]
     digest = table.sha256
     (tmp_path / f"part-1.{ending}").rename(tmp_path / f"part-2.{ending}")
     renamed = open_table(str(tmp_path / "part-*.") + ending)
-    assert rows_of(renamed) == rows_of(table)
+    assert rows_of(renamed) == [{"a": 1.0, "b": "x"}, {"a": 2.0, "b": "y"}, {"a": 2.5, "b": "z"}]
     assert renamed.sha256 != digest
 
 
-@pytest.mark.parametrize("name", ["we[1]rd *?.csv", "it's \"quoted\".csv", "a\nb.csv", "ü {x} $1.csv"])
+@pytest.mark.parametrize("name", ["we[1]rd *?.csv", 'it\'s "quoted".csv', "a\nb.csv", "ü {x} $1.csv"])
 def test_file_names_are_taken_literally(tmp_path: Path, name: str) -> None:
     (tmp_path / "we1rd xy.csv").write_text("a\nwrong\n", encoding="utf-8")
     (tmp_path / name).write_text("a\nright\n", encoding="utf-8")
@@ -290,7 +292,11 @@ TYPES: dict[str, tuple[list[str], pa.DataType, list[object]]] = {
         pa.timestamp("us"),
         [datetime(1066, 10, 14, 9), datetime(2300, 1, 1, 0, 0, 0, 500_000), datetime(2020, 1, 1)],
     ),
-    "nanoseconds": (["2020-01-01T00:00:00.123456789"], pa.timestamp("ns"), [pd.Timestamp("2020-01-01T00:00:00.123456789")]),
+    "nanoseconds": (
+        ["2020-01-01T00:00:00.123456789"],
+        pa.timestamp("ns"),
+        [pd.Timestamp("2020-01-01T00:00:00.123456789")],
+    ),
     "mixed offsets": (
         ["2020-01-01T12:00:00Z", "2020-01-01T14:00:00+02:00", "2020-01-01 06:30:00-0530"],
         pa.timestamp("us", "UTC"),
@@ -381,7 +387,19 @@ def test_hostile_names_and_values_survive_a_csv(tmp_path: Path, names: list[str]
 
 # ---- odd shapes
 
-NAMES = ['say "hi"', "two words", "<script>alert(1)</script>", "line\nbreak", "it's", "a.b", "A.B", "*", "c0", "ünï", "$1"]
+NAMES = [
+    'say "hi"',
+    "two words",
+    "<script>alert(1)</script>",
+    "line\nbreak",
+    "it's",
+    "a.b",
+    "A.B",
+    "*",
+    "c0",
+    "ünï",
+    "$1",
+]
 
 
 @pytest.mark.parametrize("ending", ["csv", "csv.gz", "parquet", "arrow", "jsonl"])
@@ -611,7 +629,8 @@ def test_parquet_needs_no_duckdb(tmp_path: Path) -> None:
     pq.write_table(FRAME, tmp_path / "t.parquet")
     code = (
         "import sys; from synthgate.tables import open_table; "
-        f"list(open_table({str(tmp_path / 't.parquet')!r}).batches()); print('pyarrow' in sys.modules, 'duckdb' in sys.modules)"
+        f"list(open_table({str(tmp_path / 't.parquet')!r}).batches()); "
+        "print('pyarrow' in sys.modules, 'duckdb' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "False"]

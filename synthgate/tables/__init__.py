@@ -7,7 +7,7 @@ traceback of a library. No rows, or no columns, is such an error.
 ========================================  ==========================================================
 source                                    read by
 ========================================  ==========================================================
-``.csv .tsv .tab``                        DuckDB as text, typed by :mod:`synthgate.tables.text_types`
+``.csv .tsv .tab``                        pyarrow as text, typed by :mod:`synthgate.tables.text_types`
 ``.jsonl .ndjson .json``                  DuckDB (objects line by line, or one array of objects)
 ``.parquet .pq``                          pyarrow
 ``.arrow .feather .ipc .arrows``          pyarrow, memory-mapped
@@ -21,7 +21,7 @@ Files may be compressed (``.gz``, ``.zst``) and may be named by a glob: many fil
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,6 +54,8 @@ class Table:
         (no large or view types); dictionaries stay.
     rows : int
         Exact, at least 1.
+    as_text : bool
+        Whether a text file was left as text, so that its types say nothing.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Table:
     rows: int
     _stream: Callable[[], Iterator[pa.RecordBatch]] = field(repr=False, compare=False)
     _digest: Callable[[], str] = field(repr=False, compare=False)
+    as_text: bool = False
 
     def batches(self, max_rows: int = MAX_ROWS) -> Iterator[pa.RecordBatch]:
         """Stream all rows in order, from the start.
@@ -132,7 +135,9 @@ def open_table(
         path, feed = open_database(source)
         return _table(name, mask_url(source), feed, lambda: digest_files((SourceFile(path, Layout.DATABASE, ""),)))
     files = find_files(source)
-    return _table(name, str(source), _open_files(files, as_text, missing_values), lambda: digest_files(files))
+    left = as_text and files[0].layout not in (Layout.PARQUET, Layout.ARROW)
+    opened = _table(name, str(source), _open_files(files, as_text, missing_values), lambda: digest_files(files))
+    return replace(opened, as_text=left)
 
 
 def _open_object(source: object, name: str) -> Table:

@@ -97,6 +97,8 @@ def _reading(file: SourceFile) -> Iterator[None]:
 
 
 def _explain(file: SourceFile, error: BaseException) -> DataError:
+    if not file.path.exists():
+        return damaged(file, error)
     if file.compression:
         try:
             with plain_path(file):

@@ -147,6 +147,9 @@ def plain_array(array: pa.Array, kind: pa.DataType) -> pa.Array:
             return plain_array(array.dictionary_decode(), kind)
         values = plain_array(array.dictionary, kind.value_type)
         return pa.DictionaryArray.from_arrays(array.indices.cast(kind.index_type), values, ordered=kind.ordered)
+    if "list_view" in str(array.type):
+        # pyarrow 26 casts a list view to a list that is not valid
+        return pa.array(array.to_pylist(), kind)
     try:
         return pc.cast(array, kind)
     except pa.ArrowNotImplementedError:

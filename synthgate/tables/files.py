@@ -241,6 +241,8 @@ def first_line(error: BaseException) -> str:
 
 def damaged(file: SourceFile, error: BaseException) -> DataError:
     """Word that the bytes of a file cannot be had."""
+    if not file.path.exists():
+        return DataError(file.where, "has gone since it was opened", "leave the files alone while synthgate runs")
     if not file.compression:
         return DataError(file.where, f"cannot be read ({first_line(error)})", "check the file")
     return DataError(

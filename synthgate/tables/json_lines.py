@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from synthgate.errors import DataError
-from synthgate.tables.columns import Feed, check_names, listed
+from synthgate.tables.columns import Feed, check_names, listed, quoted
 from synthgate.tables.duck import connect, identifier, literal, pattern_of, query_batches, reader_errors
 from synthgate.tables.files import SourceFile, damaged, first_line, open_bytes
 from synthgate.tables.text_types import Family
@@ -149,7 +149,8 @@ def _explain(file: SourceFile, error: BaseException | None) -> DataError:
         if _shape(file) == "newline_delimited":
             with open_bytes(file) as stream:
                 for number, line in enumerate(io.BufferedReader(stream), 1):
-                    problem = _problem_of(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line)
+                    line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+                    problem = _problem_of(line) if line.strip() else ""
                     if problem:
                         return DataError(f"{file.where}, line {number:,}", problem, fix)
     except reader_errors() as broken:
@@ -158,17 +159,28 @@ def _explain(file: SourceFile, error: BaseException | None) -> DataError:
     return DataError(file.where, f"cannot be read as JSON records: {found}", fix)
 
 
+class _TwiceError(Exception):
+    """An object has a key twice."""
+
+
+def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise _TwiceError(next(key for at, (key, _) in enumerate(pairs) if key in dict(pairs[:at])))
+    return fields
+
+
 def _problem_of(line: bytes) -> str:
-    if not line.strip():
-        return ""
     try:
-        value = json.loads(line.decode("utf-8"))
+        value = json.loads(line.decode("utf-8"), object_pairs_hook=_fields)
+    except _TwiceError as error:
+        return f"found the key {quoted(str(error))} twice in an object; expected every key once"
     except UnicodeDecodeError as error:
         return f"found the byte 0x{line[error.start]:02x}, which is not UTF-8; expected text encoded as UTF-8"
     except json.JSONDecodeError as error:
         return f"is not JSON ({error.msg} at character {error.pos + 1:,}); expected one JSON object"
     except RecursionError:
         return "is nested too deeply; expected one JSON object"
-    if not isinstance(value, dict):
-        return f"found a JSON {type(value).__name__}, expected one JSON object"
-    return "" if value else "found an object without keys, expected at least one"
+    if isinstance(value, dict):
+        return "" if value else "found an object without keys, expected at least one"
+    return f"found a JSON {type(value).__name__}, expected one JSON object"

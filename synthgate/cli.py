@@ -1,0 +1,354 @@
+"""The command line. Everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from synthgate.errors import SynthgateError, UsageError, nearest
+
+if TYPE_CHECKING:
+    from synthgate.verdict import Verdict
+
+FORMATS = ("html", "json", "junit", "markdown", "sarif")
+PRESETS = ("default", "training", "release", "share")
+DEFAULT_FORMATS = "html,json"
+GATE_FILE = "synthgate.yaml"
+
+
+class Exit(IntEnum):
+    """What the exit status says.
+
+    ``PASS`` everything that counts passed; ``FAIL`` the gate failed; ``UNJUDGED`` bad arguments, unreadable
+    data or an invalid gate file; ``INCOMPLETE`` something required was not assessed or not decided;
+    ``DEFECT`` synthgate itself broke; ``INTERRUPTED`` stopped from the keyboard.
+    """
+
+    PASS = 0
+    FAIL = 1
+    UNJUDGED = 2
+    INCOMPLETE = 3
+    DEFECT = 4
+    INTERRUPTED = 130
+
+
+@dataclass
+class Progress:
+    """Tells what is being done on standard error, once the run has taken a second."""
+
+    quiet: bool
+    start: float = field(default_factory=perf_counter)
+
+    def __call__(self, step: str) -> None:
+        """Note that a step begins."""
+        seconds = perf_counter() - self.start
+        if not self.quiet and seconds > 1:
+            click.echo(f"{seconds:6.1f} s  {step}", err=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit with the documented status."""
+    sys.exit(run_command(arguments))
+
+
+def run_command(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status."""
+    try:
+        status = commands.main(args=None if arguments is None else list(arguments), standalone_mode=False)
+    except click.exceptions.Abort:
+        return Exit.INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return Exit.UNJUDGED
+    except SynthgateError as error:
+        click.echo(f"synthgate: {error}", err=True)
+        return Exit.UNJUDGED
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the outermost boundary: a defect gets one sentence, not a traceback
+        click.echo(f"synthgate: a defect of synthgate itself: {type(error).__name__}: {error}", err=True)
+        click.echo("  fix: please report it; SYNTHGATE_DEBUG=1 shows the traceback", err=True)
+        if os.environ.get("SYNTHGATE_DEBUG"):
+            traceback.print_exc()
+        return Exit.DEFECT
+    return int(status) if isinstance(status, int) else Exit.PASS
+
+
+def _version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:  # noqa: FBT001
+    if wanted and not context.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"synthgate {version('synthgate')}")
+        context.exit()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, callback=_version, expose_value=False, is_eager=True, help="Show the version.")
+def commands() -> None:
+    r"""Decide whether synthetic data may be used in place of real data.
+
+    \b
+    Exit status: 0 pass, 1 fail, 2 could not judge, 3 incomplete, 4 a defect of synthgate.
+    """
+
+
+def _formats(_context: click.Context, _option: click.Parameter, value: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in value.split(",") if name.strip())
+    for name in names:
+        if name not in FORMATS:
+            raise click.BadParameter(f"unknown format {name!r}; {nearest(name, FORMATS)}")
+    return tuple(dict.fromkeys(("json", *names)))
+
+
+def judging_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say where reports go and how much is told."""
+    for option in reversed(
+        (
+            click.option(
+                "--out",
+                type=click.Path(path_type=Path),
+                default=Path("synthgate-report"),
+                show_default=True,
+                help="Folder for the reports.",
+            ),
+            click.option(
+                "--format",
+                "formats",
+                default=DEFAULT_FORMATS,
+                show_default=True,
+                callback=_formats,
+                help="Reports to write: html, json, junit, markdown, sarif. result.json is always written.",
+            ),
+            click.option("--timings", is_flag=True, help="Print where the time went."),
+            click.option("--quiet", is_flag=True, help="Print errors only."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@commands.command()
+@click.argument("real", required=False)
+@click.argument("synthetic", required=False)
+@click.option("--holdout", help="Real rows that the generator never saw.")
+@click.option("--metadata", type=click.Path(path_type=Path), help="SDV metadata (JSON).")
+@click.option("--target", multiple=True, help="Column to predict; may be repeated.")
+@click.option("--gate", type=click.Path(path_type=Path), help=f"Gate file; ./{GATE_FILE} when no table is given.")
+@click.option("--preset", type=click.Choice(PRESETS), help="Policy to start from.")
+@click.option("--only", multiple=True, metavar="ID", help="Check or family to run; may be repeated.")
+@click.option("--skip", multiple=True, metavar="ID", help="Check or family to leave out; may be repeated.")
+@click.option("--seed", type=click.IntRange(min=0), help="Same inputs, seed and versions: the same verdict.")
+@click.option(
+    "--missing",
+    multiple=True,
+    metavar="TEXT",
+    help="Text that stands for a missing value in text files, besides the empty field; may be repeated.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["embedded", "spark"]),
+    default="embedded",
+    show_default=True,
+    help="Where batches are counted.",
+)
+@judging_options
+def run(real: str | None, synthetic: str | None, **options: Any) -> int:
+    """Judge SYNTHETIC against REAL: files, globs or database URLs.
+
+    Without arguments ./synthgate.yaml says what to judge.
+    """
+    if options["engine"] == "spark":
+        raise UsageError("--engine", "spark is not available in this version", "leave the option out")
+    if real is not None and synthetic is None and options["gate"] is None:
+        raise UsageError(
+            "SYNTHETIC", "one table is given, expected two", "synthgate run REAL SYNTHETIC [--holdout HOLDOUT]"
+        )
+    gate = options["gate"]
+    if real is None and gate is None:
+        gate = Path(GATE_FILE)
+        if not gate.is_file():
+            fix = "give two tables, or write a gate file with `synthgate init REAL`"
+            raise UsageError(GATE_FILE, "no table is given and there is no gate file here", fix)
+    missing = ("", *options["missing"]) if options["missing"] else None
+    return _judge(
+        {
+            "real": real,
+            "synthetic": synthetic,
+            "holdout": options["holdout"],
+            "target": options["target"] or None,
+            "gate": gate,
+            "preset": options["preset"],
+            "metadata": options["metadata"],
+            "seed": options["seed"],
+            "only": options["only"],
+            "skip": options["skip"],
+            "missing_values": missing,
+        },
+        options,
+    )
+
+
+def _judge(request: dict[str, Any], options: dict[str, Any]) -> int:
+    from synthgate.gate import evaluate
+
+    progress = Progress(options["quiet"])
+    verdict = evaluate(**request, progress=progress)
+    progress("write reports")
+    written = write_reports(verdict, options["out"], options["formats"])
+    if not options["quiet"]:
+        _tell(verdict, written)
+    if options["timings"]:
+        _tell_timings(verdict)
+    return status_of(verdict)
+
+
+def status_of(verdict: Verdict) -> Exit:
+    """Return the exit status of a verdict."""
+    from synthgate.findings import Outcome
+
+    return {Outcome.PASS: Exit.PASS, Outcome.FAIL: Exit.FAIL, Outcome.INCOMPLETE: Exit.INCOMPLETE}[verdict.outcome]
+
+
+def write_reports(verdict: Verdict, folder: Path, formats: Sequence[str]) -> list[Path]:
+    """Write every report aside, then move all into place, so that none is ever half written.
+
+    Raises
+    ------
+    UsageError
+        When the folder cannot be written.
+    """
+    import shutil
+    from tempfile import mkdtemp
+
+    from synthgate.render import FILE_NAMES, write
+
+    aside: Path | None = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        aside = Path(mkdtemp(prefix=".synthgate-", dir=folder))
+        made = [write(verdict, aside / FILE_NAMES[name], name) for name in formats]
+        return [path.replace(folder / path.name) for path in made]
+    except OSError as error:
+        raise UsageError(
+            str(folder), f"the reports cannot be written: {error.strerror}", "choose another --out"
+        ) from error
+    finally:
+        if aside is not None:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def _tell(verdict: Verdict, written: Sequence[Path]) -> None:
+    from synthgate.render.console import render
+
+    color = sys.stdout.isatty() and "NO_COLOR" not in os.environ and "CI" not in os.environ
+    click.echo(render(verdict, color=color))
+    page = next((path for path in written if path.suffix == ".html"), written[0])
+    click.echo(f"report: {page}")
+
+
+def _tell_timings(verdict: Verdict) -> None:
+    steps = sorted(verdict.run.seconds.items(), key=lambda item: -item[1])
+    for step, seconds in steps:
+        click.echo(f"{seconds:8.3f} s  {step}", err=True)
+    click.echo(f"{sum(verdict.run.seconds.values()):8.3f} s  in all", err=True)
+
+
+@commands.command()
+@click.argument("real")
+@click.option("--metadata", type=click.Path(path_type=Path), help="SDV metadata (JSON).")
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), default=Path(GATE_FILE), show_default=True, help="File to write."
+)
+@click.option("--force", is_flag=True, help="Overwrite the file.")
+def init(real: str, metadata: Path | None, out: Path, force: bool) -> None:  # noqa: FBT001
+    """Write a gate file for REAL: its roles, keys and simple rules, ready to edit."""
+    from synthgate.scaffold import gate_yaml
+
+    if out.exists() and not force:
+        raise UsageError(str(out), "the file exists already", "use --force to overwrite it, or -o for another name")
+    text = gate_yaml(real, metadata)
+    aside = out.with_name(out.name + ".part")
+    try:
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(out)
+    except OSError as error:
+        raise UsageError(str(out), f"the file cannot be written: {error.strerror}", "choose another -o") from error
+    click.echo(f"wrote {out}: edit it, then run `synthgate run --gate {out}`")
+
+
+@commands.command()
+@click.option(
+    "--format", "layout", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Layout."
+)
+def checks(layout: str) -> None:
+    """List every check: id, question, default limits, needs."""
+    from synthgate.declared import declared_checks
+
+    every = declared_checks()
+    if layout == "json":
+        import json
+
+        rows = [
+            {
+                "id": c.id,
+                "question": c.question,
+                "threshold": c.threshold.as_dict(),
+                "each": c.each.as_dict(),
+                "needs": c.needs,
+            }
+            for c in every
+        ]
+        click.echo(json.dumps(rows, indent=2))
+        return
+    for check in every:
+        limits = [f"{name} {bound:g}" for name, bound in check.threshold.as_dict().items()]
+        limits += [f"each {name} {bound:g}" for name, bound in check.each.as_dict().items()]
+        click.echo(f"{check.id:24} {check.question}")
+        click.echo(f"{'':24} limit: {', '.join(limits) or 'none'}; needs: {', '.join(check.needs)}")
+
+
+@commands.command()
+@click.argument("check_id", metavar="ID")
+def explain(check_id: str) -> None:
+    """Tell what a check measures, how to read it, and what to do when it fails."""
+    from synthgate.declared import declared_checks
+
+    by_id = {check.id: check for check in declared_checks()}
+    if check_id not in by_id:
+        raise UsageError(check_id, "there is no such check", nearest(check_id, by_id))
+    check = by_id[check_id]
+    limits = [f"score {name} {bound:g}" for name, bound in check.threshold.as_dict().items()]
+    limits += [f"each finding {name} {bound:g}" for name, bound in check.each.as_dict().items()]
+    parts = (
+        ("", f"{check.id}: {check.title}"),
+        ("Question", check.question),
+        ("How to read it", check.how_to_read),
+        ("Why it matters", check.why),
+        ("When it fails", check.remedy),
+        ("Default limit", "; ".join(limits) or "none"),
+        ("Needs", ", ".join(check.needs)),
+        ("Sources", "; ".join(check.sources)),
+    )
+    for heading, text in parts:
+        if text:
+            click.echo(click.wrap_text(f"{heading}: {text}" if heading else text, width=100, subsequent_indent="  "))
+
+
+@commands.command()
+@judging_options
+def demo(**options: Any) -> int:
+    """Judge a bundled pair, end to end."""
+    from synthgate.demo import demo_files
+
+    files = demo_files()
+    request = {"real": files.real, "synthetic": files.synthetic, "holdout": files.holdout, "target": files.target}
+    return _judge(request, options)

@@ -1,0 +1,237 @@
+"""The gate file: which data, which checks, which limits, which waivers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from synthgate.declared import FAMILIES, DeclaredCheck, apply, declared_checks, read_preset
+from synthgate.errors import GateFileError, UsageError, nearest
+from synthgate.findings import Severity
+from synthgate.roles import Role
+from synthgate.yamlfile import Node, read_yaml, read_yaml_file, shown
+
+KEYS = (
+    "version", "real", "synthetic", "holdout", "metadata", "target", "preset", "seed", "roles", "key", "missing_values",
+    "constraints", "schemas", "checks", "waivers", "allow_code",
+)  # fmt: skip
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraint:
+    """A rule that every row has to keep: a boolean SQL expression.
+
+    Attributes
+    ----------
+    tolerance : float
+        Share of rows that may break it, in [0, 1].
+    where : str or None
+        A condition: only rows that meet it are held to the rule.
+    place : str
+        ``file:line``, for messages.
+    """
+
+    sql: str
+    name: str
+    tolerance: float = 0.0
+    severity: Severity | None = None
+    where: str | None = None
+    place: str = "constraints"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiver:
+    """A failure that is accepted for a time, with the reason."""
+
+    check: str
+    until: date
+    reason: str
+    columns: tuple[str, ...] = ()
+    owner: str | None = None
+    place: str = "waivers"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """A whole policy: data, checks with their limits, constraints and waivers."""
+
+    path: Path | None = None
+    preset: str = "default"
+    real: str | None = None
+    synthetic: str | None = None
+    holdout: str | None = None
+    metadata: str | None = None
+    targets: tuple[str, ...] = ()
+    seed: int = 0
+    roles: Mapping[str, Role] = field(default_factory=dict)
+    keys: tuple[str, ...] = ()
+    missing_values: tuple[str, ...] | None = None
+    constraints: tuple[Constraint, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+    checks: tuple[DeclaredCheck, ...] = ()
+    allow_code: bool = False
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    def place(self, key: str) -> str:
+        """Return ``file:line`` of a dotted key, or the key itself without a gate file."""
+        if self.path is None:
+            return key
+        line = self.lines.get(key)
+        return f"{self.path}:{line}" if line else str(self.path)
+
+
+def load_gate(
+    path: Path | None = None, *, preset: str | None = None, only: Sequence[str] = (), skip: Sequence[str] = ()
+) -> Gate:
+    """Read and validate a gate file.
+
+    Parameters
+    ----------
+    path : Path, optional
+        Without one the preset alone makes the gate.
+    preset : str, optional
+        Goes before the file's.
+    only, skip : sequence of str
+        Ids or families of checks to keep, or to leave out.
+
+    Raises
+    ------
+    GateFileError
+        With file, line and the nearest right spelling.
+    UsageError
+        For an unknown id in `only` or `skip`.
+    """
+    node = read_yaml("", "gate") if path is None else read_yaml_file(path)
+    node.refuse_unknown(KEYS)
+    if "version" in node.values and node.values["version"] != VERSION:
+        raise GateFileError(
+            node.place("version"), f"version {shown(node.values['version'])}, expected {VERSION}", "write `version: 1`"
+        )
+    if node.values.get("schemas"):
+        raise GateFileError(
+            node.place("schemas"),
+            "`schemas` is not supported by this version yet",
+            "remove it; SQL rules go under `constraints`",
+        )
+    name = preset or node.text("preset") or "default"
+    checks = apply(declared_checks(), read_preset(name, node.place("preset") if preset is None else "--preset").checks)
+    checks = apply(checks, node.child("checks", node.values.get("checks") or {}))
+    folder = path.parent if path else Path()
+    data = {key: _data_path(node.text(key), folder) for key in ("real", "synthetic", "holdout", "metadata")}
+    missing = node.words("missing_values") if "missing_values" in node.values else None
+    return Gate(
+        path=path,
+        preset=name,
+        **data,
+        targets=node.words("target"),
+        seed=_seed(node),
+        roles=_roles(node),
+        keys=node.words("key"),
+        missing_values=missing,
+        constraints=tuple(_constraint(node, at, item) for at, item in enumerate(node.items("constraints"))),
+        waivers=tuple(_waiver(node, at, item) for at, item in enumerate(node.items("waivers"))),
+        checks=select(checks, only, skip),
+        allow_code=node.flag("allow_code", default=False),
+        lines=node.lines,
+    )
+
+
+def _data_path(value: str | None, folder: Path) -> str | None:
+    """Return a path of the gate file relative to where the file stands; URLs stay."""
+    if value is None or "://" in value:
+        return value
+    return str(folder / value)
+
+
+def select(checks: tuple[DeclaredCheck, ...], only: Sequence[str], skip: Sequence[str]) -> tuple[DeclaredCheck, ...]:
+    """Keep the checks that `only` names and drop those that `skip` names, by id or family.
+
+    Raises
+    ------
+    UsageError
+        For a name that is neither.
+    """
+    known = {check.id for check in declared_checks()} | set(FAMILIES)
+    for option, names in (("--only", only), ("--skip", skip)):
+        for name in names:
+            if name not in known:
+                raise UsageError(option, f"unknown check or family {name!r}", nearest(name, known))
+    kept = [c for c in checks if not only or c.id in only or c.family in only]
+    return tuple(c for c in kept if c.id not in skip and c.family not in skip)
+
+
+def _seed(node: Node) -> int:
+    value = node.number("seed")
+    if value is None:
+        return 0
+    if value < 0 or value != int(value):
+        raise GateFileError(node.place("seed"), f"seed is {value:g}, expected a whole number from 0", "")
+    return int(value)
+
+
+def _roles(node: Node) -> dict[str, Role]:
+    roles = {}
+    entries = node.child("roles", node.values.get("roles") or {})
+    for column, value in entries.values.items():
+        role = value.get("role") if isinstance(value, dict) else value
+        if role not in tuple(Role):
+            raise GateFileError(entries.place(column), f"unknown role {role!r}", nearest(str(role), tuple(Role)))
+        roles[column] = Role(role)
+    return roles
+
+
+def _constraint(node: Node, at: int, item: Any) -> Constraint:
+    place = node.place(f"constraints.{at}")
+    if isinstance(item, str):
+        return Constraint(sql=item, name=item, place=place)
+    entry = node.child(f"constraints.{at}", item)
+    entry.refuse_unknown(("sql", "name", "tolerance", "severity", "where"))
+    sql = entry.text("sql")
+    if not sql:
+        raise GateFileError(place, "the constraint has no `sql`", 'write for instance {sql: "age >= 17"}')
+    tolerance = entry.number("tolerance") or 0.0
+    if not 0 <= tolerance <= 1:
+        raise GateFileError(entry.place("tolerance"), f"tolerance is {tolerance:g}, expected a share from 0 to 1", "")
+    severity = entry.text("severity")
+    if severity is not None and severity not in tuple(Severity):
+        fix = nearest(severity, tuple(Severity))
+        raise GateFileError(entry.place("severity"), f"unknown severity {severity!r}", fix)
+    return Constraint(
+        sql=sql,
+        name=entry.text("name") or sql,
+        tolerance=tolerance,
+        severity=Severity(severity) if severity else None,
+        where=entry.text("where"),
+        place=place,
+    )
+
+
+def _waiver(node: Node, at: int, item: Any) -> Waiver:
+    entry = node.child(f"waivers.{at}", item)
+    entry.refuse_unknown(("check", "columns", "until", "reason", "owner"))
+    for key in ("check", "until", "reason"):
+        if not entry.values.get(key):
+            raise GateFileError(entry.place(), f"the waiver has no `{key}`", "a waiver names check, until and reason")
+    check = str(entry.values["check"])
+    known = [c.id for c in declared_checks()]
+    if check not in known:
+        raise GateFileError(entry.place("check"), f"unknown check {check!r}", nearest(check, known))
+    until = entry.values["until"]
+    try:
+        day = until if isinstance(until, date) else date.fromisoformat(str(until))
+    except ValueError as error:
+        raise GateFileError(
+            entry.place("until"), f"until is {shown(until)}, expected a date", "write it as 2027-03-31"
+        ) from error
+    return Waiver(
+        check=check,
+        until=day,
+        reason=str(entry.values["reason"]),
+        columns=entry.words("columns"),
+        owner=entry.text("owner"),
+        place=entry.place(),
+    )
