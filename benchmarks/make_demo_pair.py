@@ -25,7 +25,7 @@ ROWS = 3000
 MILES = 1500
 LATE_MINUTES = 15
 RARE_CARRIER_ROWS = 25
-MEMORISED_SHARE = 0.12
+MEMORISED_SHARE = 0.15
 LEAF_ROWS = 25
 
 # Each column is drawn given those before it, so causes stand before effects.

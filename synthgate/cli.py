@@ -91,14 +91,13 @@ def _version(context: click.Context, _option: click.Parameter, wanted: bool) -> 
         context.exit()
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit status: 0 pass, 1 fail, 2 could not judge, 3 incomplete, 4 a defect of synthgate.",
+)
 @click.option("--version", is_flag=True, callback=_version, expose_value=False, is_eager=True, help="Show the version.")
 def commands() -> None:
-    r"""Decide whether synthetic data may be used in place of real data.
-
-    \b
-    Exit status: 0 pass, 1 fail, 2 could not judge, 3 incomplete, 4 a defect of synthgate.
-    """
+    """Decide whether synthetic data may be used in place of real data."""
 
 
 def _formats(_context: click.Context, _option: click.Parameter, value: str) -> tuple[str, ...]:

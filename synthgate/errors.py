@@ -56,6 +56,6 @@ def nearest(word: str, known: Iterable[str]) -> str:
     >>> nearest("fidelity.colums", ["fidelity.columns", "fidelity.pairs"])
     "did you mean 'fidelity.columns'?"
     """
-    names = sorted(known)
+    names = sorted(str(name) for name in known)
     close = get_close_matches(word, names, n=1)
     return f"did you mean {close[0]!r}?" if close else f"use one of: {', '.join(names)}"

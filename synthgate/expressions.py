@@ -78,12 +78,12 @@ def check_expression(connection: duckdb.DuckDBPyConnection, sql: str, where: str
     """
     fix = "write one boolean expression over the columns, such as `age >= 17`"
     wrapped = f"SELECT (\n{sql}\n) FROM data"  # noqa: S608 - parsed below, run only when its tree is a scalar expression
-    row = connection.execute("SELECT json_serialize_sql(?)", [wrapped]).fetchone()
-    tree: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
+    row = connection.execute("SELECT json_serialize_sql(?)", [wrapped]).fetchall()
+    tree: dict[str, Any] = json.loads(row[0][0]) if row else {"error": True}
     if tree.get("error"):
         message = str(tree.get("error_message", "it cannot be parsed"))
         at = str(tree.get("position", ""))
-        place = f" at character {max(1, int(at) - len('SELECT ('))}" if at.isdigit() else ""
+        place = f" at character {max(1, int(at) - len('SELECT (x'))}" if at.isdigit() else ""
         raise GateFileError(where, f"the expression {sql!r} is no valid SQL{place}: {message}", fix)
     statements = tree["statements"]
     node = statements[0]["node"]
@@ -182,7 +182,7 @@ def count_violations(
     # both parts have passed check_expression, which lets only scalar expressions through
     query = f"SELECT count(*) FILTER (WHERE {breaks}), count(*) FILTER (WHERE {applies}) FROM data"  # noqa: S608
     try:
-        row = connection.execute(query).fetchone()
+        rows = connection.execute(query).fetchall()
     except duckdb.Error as error:
         first = str(error).split("\n", maxsplit=1)[0]
         raise GateFileError(
@@ -190,9 +190,7 @@ def count_violations(
         ) from error
     finally:
         connection.unregister("data")
-    if row is None:
-        raise RuntimeError("DuckDB answered no row")
-    return int(row[0]), int(row[1])
+    return int(rows[0][0]), int(rows[0][1])
 
 
 def _candidates(message: str) -> str:

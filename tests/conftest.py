@@ -58,12 +58,16 @@ def draw_people() -> Callable[[int, int], pa.Table]:
 def make_evidence() -> Callable[..., Evidence]:
     """Return a function that plans and counts two or three tables."""
 
-    def make(real: Any, synthetic: Any, holdout: Any = None, *, roles: Mapping[str, Any] | None = None, **more: Any) -> Evidence:
+    def make(
+        real: Any, synthetic: Any, holdout: Any = None, *, roles: Mapping[str, Any] | None = None, **more: Any
+    ) -> Evidence:
         tables = {"real": real, "synthetic": synthetic, "holdout": holdout}
         opened = {name: open_table(data, name=name) for name, data in tables.items() if data is not None}
         plan = make_plan(opened["real"], roles or {}, more.get("targets", ()), {})
         sides = {name: count_side(plan, table, more.get("seed", 0)) for name, table in opened.items()}
-        return Evidence(plan=plan, real=sides["real"], synthetic=sides["synthetic"], holdout=sides.get("holdout"), **more)
+        return Evidence(
+            plan=plan, real=sides["real"], synthetic=sides["synthetic"], holdout=sides.get("holdout"), **more
+        )
 
     return make
 

@@ -101,7 +101,7 @@ BAD_FILES: dict[str, tuple[str, bytes, str, str, str]] = {
     "no gzip": ("t.csv.gz", b"a,b\n1,2\n", "t.csv.gz", "cannot be uncompressed with gzip", "again"),
     "no zstd": ("t.parquet.zst", b"a,b\n1,2\n", "t.parquet.zst", "cannot be uncompressed with zstd", "again"),
     "nothing in gzip": ("t.csv.gz", gzip.compress(b""), "t.csv.gz", "empty once uncompressed", "step"),
-    "nothing in json gzip": ("t.jsonl.gz", gzip.compress(b""), "t.jsonl.gz", "no records", "step"),
+    "nothing in json gzip": ("t.jsonl.gz", gzip.compress(b""), "t.jsonl.gz", "no records", "one JSON object"),
     "nothing in parquet gzip": (
         "t.parquet.gz",
         gzip.compress(b""),
@@ -157,8 +157,8 @@ BAD_FILES: dict[str, tuple[str, bytes, str, str, str]] = {
     "json of another kind": ("t.jsonl", b'{"a":1}\n\n5\n', "line 3", "found a JSON int", "one JSON object"),
     "json without keys": ("t.jsonl", b"{}\n", "line 1", "without keys", "one JSON object"),
     "json latin-1": ("t.jsonl", b'{"a":1}\n{"a":"\xe9"}\n', "line 2", "0xe9, which is not UTF-8", "one JSON object"),
-    "json blank": ("t.jsonl", b"\n\n", "t.jsonl", "no records", "step"),
-    "json twins": ("t.jsonl", b'{"a":1,"A":2}\n', "t.jsonl", "'a', 'A' differ in case only", "rename"),
+    "json blank": ("t.jsonl", b"\n\n", "t.jsonl", "no records", "one JSON object"),
+    "json twins": ("t.jsonl", b'{"a":1,"A":2}\n', "t.jsonl", "'A', 'a' differ in case only", "rename"),
     "json empty name": ("t.jsonl", b'{"":1}\n', "t.jsonl", "column 1 of 1 has an empty name", "name it"),
     "json duplicate keys": (
         "t.jsonl",
@@ -167,7 +167,14 @@ BAD_FILES: dict[str, tuple[str, bytes, str, str, str]] = {
         "found the key 'a' twice",
         "one JSON object",
     ),
-    "json array of numbers": ("t.json", b"[1, 2]", "t.json", "cannot be read as JSON records", "one JSON object"),
+    "json array of numbers": ("t.json", b"[1, 2]", "t.json", "no records", "one JSON object"),
+    "json array of all sorts": (
+        "t.json",
+        b'[{"a":1}, 2]',
+        "t.json",
+        "cannot be read as JSON records",
+        "one JSON object",
+    ),
     "json array cut short": (
         "t.json",
         b'[{"a":1},{"a":',

@@ -115,7 +115,9 @@ def test_datetimes_score_the_same():
 
     def frame(rows):
         days = pd.Timestamp("2021-01-01") + pd.to_timedelta(rng.integers(0, 500, rows), unit="D")
-        return pd.DataFrame({"day": days.where(rng.random(rows) > 0.1), "x": rng.normal(size=rows), "c": rng.choice(list("abc"), rows)})
+        return pd.DataFrame(
+            {"day": days.where(rng.random(rows) > 0.1), "x": rng.normal(size=rows), "c": rng.choice(list("abc"), rows)}
+        )
 
     assert_parity(frame(200), frame(150), {"day": "datetime", "x": "numerical", "c": "categorical"})
 

@@ -25,7 +25,13 @@ columns = {
 def tables(draw):
     rows = draw(st.integers(1, 40))
     data = {name: draw(st.lists(kind, min_size=rows, max_size=rows)) for name, kind in columns.items()}
-    return pa.table({"x": pa.array(data["x"], pa.float64()), "c": pa.array(data["c"], pa.string()), "flag": pa.array(data["flag"], pa.bool_())})
+    return pa.table(
+        {
+            "x": pa.array(data["x"], pa.float64()),
+            "c": pa.array(data["c"], pa.string()),
+            "flag": pa.array(data["flag"], pa.bool_()),
+        }
+    )
 
 
 def count_all(plan, table, size):
@@ -51,7 +57,9 @@ def same(a, b):
         if isinstance(x.values, LabelCounts):
             if x.values.as_dict() != y.values.as_dict():
                 return False
-        elif not (np.array_equal(x.values.values, y.values.values) and np.array_equal(x.values.counts, y.values.counts)):
+        elif not (
+            np.array_equal(x.values.values, y.values.values) and np.array_equal(x.values.counts, y.values.counts)
+        ):
             return False
     return all(np.array_equal(a.pairs[p], b.pairs[p]) for p in a.pairs)
 
@@ -92,7 +100,10 @@ def test_a_table_in_many_batches_is_judged_like_one_in_one(monkeypatch, make_evi
     assert many.sample.real.rows == 200
     assert np.array_equal(one.pair_tables["real"]["age", "job"], many.pair_tables["real"]["age", "job"])
     for name, column in many.sample.real.columns.items():
-        assert np.array_equal(column, one.sample.real.columns[name][many.sample.real.index], equal_nan=True) or name in many.sample.dictionaries
+        assert (
+            np.array_equal(column, one.sample.real.columns[name][many.sample.real.index], equal_nan=True)
+            or name in many.sample.dictionaries
+        )
 
 
 def test_a_sampled_label_keeps_its_meaning(monkeypatch, make_evidence, draw_people):

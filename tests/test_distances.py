@@ -32,7 +32,9 @@ small = st.lists(st.floats(-5, 5).map(lambda x: round(x, 1)), min_size=1, max_si
 @given(small, small)
 def test_ks_and_wasserstein_equal_scipy(a, b):
     real, synthetic = NumberCounts.of(np.array(a)), NumberCounts.of(np.array(b))
-    assert kolmogorov_smirnov(real, synthetic).value == pytest.approx(ks_2samp(a, b, method="asymp").statistic, abs=1e-12)
+    assert kolmogorov_smirnov(real, synthetic).value == pytest.approx(
+        ks_2samp(a, b, method="asymp").statistic, abs=1e-12
+    )
     assert wasserstein(real, synthetic) == pytest.approx(wasserstein_distance(a, b), abs=1e-9)
 
 
@@ -68,7 +70,10 @@ def test_bias_corrected_v_is_about_zero_for_independent_columns():
     assert corrected < 0.05 < plain
 
 
-@pytest.mark.parametrize(("cells", "pool", "n", "m"), [(2, 4000, 1000, 1000), (150, 400, 200, 200), (40, 5000, 500, 3000), (300, 900, 300, 500)])
+@pytest.mark.parametrize(
+    ("cells", "pool", "n", "m"),
+    [(2, 4000, 1000, 1000), (150, 400, 200, 200), (40, 5000, 500, 3000), (300, 900, 300, 500)],
+)
 def test_expected_tv_is_the_mean_of_fresh_samples(cells, pool, n, m):
     rng = np.random.default_rng(cells)
     shares = rng.dirichlet(np.full(cells, 0.4))
@@ -114,7 +119,9 @@ def test_uniform_ks_equals_a_large_uniform_draw():
     rng = np.random.default_rng(0)
     real = rng.gamma(2, 2, 2000)
     draw = rng.uniform(real.min(), real.max(), 200_000)
-    assert uniform_kolmogorov_smirnov(NumberCounts.of(real)) == pytest.approx(ks_2samp(real, draw, method="asymp").statistic, abs=0.01)
+    assert uniform_kolmogorov_smirnov(NumberCounts.of(real)) == pytest.approx(
+        ks_2samp(real, draw, method="asymp").statistic, abs=0.01
+    )
 
 
 def test_the_error_of_tv_covers_the_truth():

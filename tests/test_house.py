@@ -248,7 +248,7 @@ def test_silenced_rules_say_why() -> None:
 
 
 def test_nothing_is_left_undone() -> None:
-    marks = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|NotImplementedError")
+    marks = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|\bNotImplementedError")
     assert [name for name, text in SOURCES.items() if marks.search(text)] == []
 
 

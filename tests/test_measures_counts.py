@@ -18,7 +18,9 @@ def run(check_id, evidence):
 
 
 def failing(measurement, limit):
-    return {f.columns for f in measurement.findings if f.estimate and judge(f.estimate, f.limit or limit) is Status.FAIL}
+    return {
+        f.columns for f in measurement.findings if f.estimate and judge(f.estimate, f.limit or limit) is Status.FAIL
+    }
 
 
 def replaced(table, name, values):
@@ -70,7 +72,11 @@ def test_filled_missing_values_are_named(make_evidence, draw_people):
     filled = draw_people(2000, 3)
     filled = replaced(filled, "wage", [2000.0 if v is None else v for v in filled["wage"].to_pylist()])
     result = run("fidelity.columns", make_evidence(draw_people(2000, 1), filled))
-    worst = [f for f in result.findings if f.metric == "missing_value_similarity" and judge(f.estimate, f.limit) is Status.FAIL]
+    worst = [
+        f
+        for f in result.findings
+        if f.metric == "missing_value_similarity" and judge(f.estimate, f.limit) is Status.FAIL
+    ]
     assert [f.columns for f in worst] == [("wage",)]
 
 
@@ -95,7 +101,11 @@ def test_clipped_tails_are_named(make_evidence, draw_people):
 
 def test_a_lost_region_is_found_and_described(make_evidence, draw_people):
     whole = draw_people(9000, 3)
-    rows = [k for k, (job, region) in enumerate(zip(whole["job"].to_pylist(), whole["region"].to_pylist(), strict=True)) if (job, region) != ("nurse", "west")]
+    rows = [
+        k
+        for k, (job, region) in enumerate(zip(whole["job"].to_pylist(), whole["region"].to_pylist(), strict=True))
+        if (job, region) != ("nurse", "west")
+    ]
     result = run("coverage.modes", make_evidence(draw_people(6000, 1), whole.take(rows[:6000]), draw_people(6000, 2)))
     bad = [f for f in result.findings if judge(f.estimate, Limit(min=0.5)) is Status.FAIL]
     assert bad

@@ -25,7 +25,6 @@ from hypothesis import strategies as st
 
 from synthgate.tables import DEFAULT_MISSING, Table, open_table, texts
 from synthgate.tables.columns import regroup
-from synthgate.tables.json_lines import merged
 from synthgate.tables.text_types import both, claims_of, settle
 
 ROWS = {
@@ -574,7 +573,7 @@ def test_json_types_and_missing_keys(tmp_path: Path) -> None:
         "s": pa.string(),
         "d": pa.date32(),
         "mixed": pa.string(),
-        "v": pa.list_(pa.field("l", pa.float64())),
+        "v": pa.list_(pa.float64()),
         "o": pa.struct([("x", pa.string())]),
         "late": pa.bool_(),
     }
@@ -584,21 +583,6 @@ def test_json_types_and_missing_keys(tmp_path: Path) -> None:
     texts_only = open_table(path, as_text=True)
     assert column(texts_only, "n") == ["9007199254740993", "-1"]
     assert column(texts_only, "v") == [[1.0, 2.5], None]
-
-
-STRUCTURES = st.recursive(
-    st.sampled_from(["NULL", "VARCHAR", "BOOLEAN", "UBIGINT", "BIGINT", "HUGEINT", "DOUBLE", "JSON"]),
-    lambda inner: st.lists(inner, min_size=1, max_size=1) | st.dictionaries(st.sampled_from("ab"), inner, min_size=1),
-    max_leaves=4,
-)
-
-
-@given(STRUCTURES, STRUCTURES)
-def test_merging_structures_is_symmetric_and_idempotent(one: object, other: object) -> None:
-    both_ways = merged(one, other), merged(other, one)  # type: ignore[arg-type]
-    assert both_ways[0] == both_ways[1]
-    assert merged(one, one) == one  # type: ignore[arg-type]
-    assert merged(both_ways[0], one) == both_ways[0]  # type: ignore[arg-type]
 
 
 # ---- databases

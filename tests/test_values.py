@@ -16,7 +16,9 @@ from synthgate.values import LabelCounts, NumberCounts
 numbers = st.lists(
     st.one_of(st.floats(allow_nan=True, allow_infinity=True), st.integers(-3, 3).map(float)), max_size=60
 )
-texts = st.lists(st.one_of(st.none(), st.sampled_from(["a", "b", "<script>", "", "ä\n"]), st.text(max_size=4)), max_size=60)
+texts = st.lists(
+    st.one_of(st.none(), st.sampled_from(["a", "b", "<script>", "", "ä\n"]), st.text(max_size=4)), max_size=60
+)
 cuts = st.lists(st.integers(0, 60), max_size=5)
 
 

@@ -186,8 +186,8 @@ def uniform_kolmogorov_smirnov(real: NumberCounts) -> float:
     kept = real.finite()
     if len(kept.values) < 2:
         return 0.0
-    low, high = kept.values[0], kept.values[-1]
-    uniform = (kept.values - low) / (high - low)
+    values = kept.values / max(1.0, float(np.abs(kept.values).max()))
+    uniform = (values - values[0]) / (values[-1] - values[0])
     above = np.cumsum(kept.counts) / kept.total
     below = above - kept.counts / kept.total
     return float(max(np.abs(above - uniform).max(), np.abs(uniform - below).max()))
@@ -200,7 +200,8 @@ def wasserstein(real: NumberCounts, synthetic: NumberCounts) -> float:
         return float("nan")
     grid = np.union1d(a.values, b.values)
     gap = np.abs(_steps(a, grid) / a.total - _steps(b, grid) / b.total)
-    return float((gap[:-1] * np.diff(grid)).sum())
+    scale = max(1.0, float(np.abs(grid).max()))
+    return float((gap[:-1] * np.diff(grid / scale)).sum()) * scale
 
 
 def jensen_shannon(real: IntArray, synthetic: IntArray) -> float:

@@ -1,4 +1,4 @@
-"""JSON Lines: DuckDB finds the structure of all records, then reads every number as text.
+"""JSON Lines: DuckDB finds the keys and types of all records, then reads every scalar as text.
 
 Numbers get the types that the same digits would get in a CSV (64-bit integers exact); strings never become
 numbers, but ISO dates become dates, since JSON has none. A key that a record lacks is a missing
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from synthgate.errors import DataError
 from synthgate.tables.columns import Feed, check_names, listed, quoted
-from synthgate.tables.duck import connect, identifier, literal, pattern_of, query_batches, reader_errors
-from synthgate.tables.files import SourceFile, damaged, first_line, open_bytes
+from synthgate.tables.duck import connect, literal, pattern_of, query_batches, reader_errors
+from synthgate.tables.files import SourceFile, arrow_errors, damaged, first_line, open_bytes
 from synthgate.tables.text_types import Family
 from synthgate.tables.texts import check_all_same, text_feed
 
@@ -24,15 +24,14 @@ if TYPE_CHECKING:
 
 RECORD_BYTES = 2**25
 HEAD_BYTES = 2**16
-NUMBERS = ("UBIGINT", "BIGINT", "HUGEINT", "DOUBLE")
-FAMILIES = {
-    "VARCHAR": frozenset({Family.DATE}),
-    "BOOLEAN": frozenset({Family.BOOLEAN}),
-    **dict.fromkeys(NUMBERS, frozenset({Family.NUMBER})),
-}
-
-#: of DuckDB's json_structure: the name of a type, a list with one element, or fields by name
-Structure = str | list[Any] | dict[str, Any]
+BOM = b"\xef\xbb\xbf"
+FIX = "write one JSON object on every line"
+# no maps for records of many keys, no key left out for being rare, every record of every file looked at
+WHOLE = (
+    "sample_size = -1, maximum_sample_files = 2147483647, map_inference_threshold = -1, field_appearance_threshold = 0"
+)
+NUMBERS = ("BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT", "DOUBLE")
+MIXED = "JSON"
 
 
 def open_json(files: Sequence[SourceFile], *, as_text: bool) -> Feed:
@@ -42,37 +41,26 @@ def open_json(files: Sequence[SourceFile], *, as_text: bool) -> Feed:
     ------
     DataError
     """
-    structures = [_structure(file) for file in files]
-    check_all_same(files, [tuple(found) for found in structures])
-    whole = structures[0]
-    for other in structures[1:]:
-        whole = {name: merged(whole[name], other[name]) for name in whole}
-    families = [FAMILIES.get(kind, frozenset()) if isinstance(kind, str) else None for kind in whole.values()]
-    return text_feed(files, tuple(whole), lambda file, rows: _parse(file, whole, rows), families, as_text=as_text)
+    keys = [_keys(file) for file in files]
+    check_all_same(files, keys)
+    kinds = _kinds(files)
+    families = [_families(kind) for kind in kinds.values()]
+    return text_feed(files, tuple(kinds), lambda file, rows: _parse(file, kinds, rows), families, as_text=as_text)
 
 
-def merged(one: Structure, other: Structure) -> Structure:
-    """Return the structure that holds the values of two."""
-    if other in (one, "NULL"):
-        return one
-    if one == "NULL":
-        return other
-    if one in NUMBERS and other in NUMBERS:
-        return max(one, other, key=NUMBERS.index)
-    if isinstance(one, list) and isinstance(other, list):
-        return [merged(one[0], other[0])]
-    if isinstance(one, dict) and isinstance(other, dict):
-        return {name: merged(one.get(name, "NULL"), other.get(name, "NULL")) for name in one | other}
-    return "JSON"
+def _is_nested(kind: str) -> bool:
+    return kind.endswith("]") or kind.startswith(("STRUCT(", "MAP("))
 
 
-def sql_type(kind: Structure) -> str:
-    """Return the SQL type that holds nested values."""
-    if isinstance(kind, list):
-        return f"{sql_type(kind[0])}[]"
-    if isinstance(kind, dict):
-        return f"STRUCT({', '.join(f'{identifier(name)} {sql_type(inner)}' for name, inner in kind.items())})"
-    return {"NULL": "VARCHAR", "JSON": "VARCHAR", "HUGEINT": "DOUBLE", "UBIGINT": "UBIGINT"}.get(kind, kind)
+def _families(kind: str) -> frozenset[Family] | None:
+    """Return what the values of a column may be, by the type that DuckDB found."""
+    if _is_nested(kind):
+        return None
+    if kind == MIXED:
+        return frozenset()
+    if kind == "BOOLEAN":
+        return frozenset({Family.BOOLEAN})
+    return frozenset({Family.NUMBER if kind in NUMBERS else Family.DATE})
 
 
 def _shape(file: SourceFile) -> str:
@@ -80,41 +68,38 @@ def _shape(file: SourceFile) -> str:
     try:
         with open_bytes(file) as stream:
             head = stream.read(HEAD_BYTES)
-    except reader_errors() as error:
+    except arrow_errors() as error:
         raise damaged(file, error) from error
-    return "array" if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[") else "newline_delimited"
+    return "array" if head.removeprefix(BOM).lstrip().startswith(b"[") else "newline_delimited"
 
 
-def _options(file: SourceFile) -> str:
-    return (
-        f"format = '{_shape(file)}', compression = '{file.compression or 'none'}', maximum_object_size = {RECORD_BYTES}"
-    )
+def _source(*files: SourceFile) -> str:
+    """Return the first arguments of a JSON reader, for files of one compression."""
+    paths = ", ".join(literal(pattern_of(file.path)) for file in files)
+    shapes = {_shape(file) for file in files}
+    shape = shapes.pop() if len(shapes) == 1 else "auto"
+    return f"""[{paths}], format = '{shape}', maximum_object_size = {RECORD_BYTES},
+        compression = '{files[0].compression or "none"}'"""
 
 
-def _structure(file: SourceFile) -> dict[str, Structure]:
-    """Return the fields of all records of a file, with their structures.
+def _keys(file: SourceFile) -> tuple[str, ...]:
+    """Return the keys of all records of a file, sorted.
 
     Raises
     ------
     DataError
     """
-    sql = f"""SELECT json_group_structure(json)::VARCHAR AS found, count(*) AS records
-        FROM read_json_objects($1, {_options(file)})"""  # noqa: S608
+    sql = f"SELECT DISTINCT unnest(json_keys(json)) AS key FROM read_json_objects({_source(file)}) ORDER BY key"  # noqa: S608
     try:
         with connect() as connection:
-            row = next(query_batches(connection, sql, [pattern_of(file.path)], 1)).to_pylist()[0]
+            names = [row[0] for row in connection.execute(sql).fetchall()]
     except reader_errors() as error:
         raise _explain(file, error) from error
-    if not row["records"]:
-        raise DataError(
-            file.where, "found no records, expected a JSON object on every line", "check the step that wrote it"
-        )
-    found = json.loads(row["found"])
-    if not isinstance(found, dict):
-        raise _explain(file, None)
-    check_names(tuple(found), file.where)
+    if not names:
+        raise _bad_line(file) or DataError(file.where, "found no records, expected JSON objects with keys", FIX)
+    check_names(names, file.where)
     folded: dict[str, str] = {}
-    for name in found:
+    for name in names:
         twin = folded.setdefault(name.lower(), name)
         if twin != name:
             raise DataError(
@@ -122,41 +107,65 @@ def _structure(file: SourceFile) -> dict[str, Structure]:
                 f"the keys {listed([twin, name])} differ in case only, which cannot be told apart in JSON Lines",
                 "rename one, or write the table as Parquet",
             )
-    return found
+    return tuple(names)
 
 
-def _parse(file: SourceFile, structure: dict[str, Structure], rows: int) -> Iterator[pa.RecordBatch]:
-    import pyarrow as pa
+def _kinds(files: Sequence[SourceFile]) -> dict[str, str]:
+    """Return the columns of all records, in order of appearance, with the types that DuckDB finds for them.
 
-    kinds = [
-        f"{literal(name)}: {literal('VARCHAR' if isinstance(kind, str) else sql_type(kind))}"
-        for name, kind in structure.items()
-    ]
-    sql = f"""SELECT * FROM read_json($1, columns = {{{", ".join(kinds)}}}, records = true, ignore_errors = false,
-        {_options(file)})"""  # noqa: S608
+    Raises
+    ------
+    DataError
+    """
+    sql = f"DESCRIBE FROM read_json({_source(*files)}, records = true, {WHOLE})"
     try:
         with connect() as connection:
-            for batch in query_batches(connection, sql, [pattern_of(file.path)], rows):
-                yield pa.RecordBatch.from_arrays(batch.columns, names=list(structure))
+            return {row[0]: row[1] for row in connection.execute(sql).fetchall()}
+    except reader_errors() as error:
+        raise _explain_any(files, error) from error
+
+
+def _parse(file: SourceFile, kinds: dict[str, str], rows: int) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
+
+    columns = [f"{literal(name)}: {literal(kind if _is_nested(kind) else 'VARCHAR')}" for name, kind in kinds.items()]
+    sql = f"""SELECT * FROM read_json({_source(file)}, columns = {{{", ".join(columns)}}}, records = true,
+        ignore_errors = false)"""  # noqa: S608
+    try:
+        with connect() as connection:
+            for batch in query_batches(connection, sql, [], rows):
+                yield pa.RecordBatch.from_arrays(batch.columns, names=list(kinds))
     except reader_errors() as error:
         raise _explain(file, error) from error
 
 
-def _explain(file: SourceFile, error: BaseException | None) -> DataError:
-    """Find the first damaged line of a file that could not be read, with the json module."""
-    fix = "write one JSON object on every line"
+def _explain_any(files: Sequence[SourceFile], error: BaseException) -> DataError:
+    """Find the damaged one of several files."""
+    for file in files[:-1]:
+        found = _bad_line(file)
+        if found:
+            return found
+    return _explain(files[-1], error)
+
+
+def _explain(file: SourceFile, error: BaseException) -> DataError:
+    """Word why a file could not be read, with the line where there is one."""
+    return _bad_line(file) or DataError(file.where, f"cannot be read as JSON records ({first_line(error)})", FIX)
+
+
+def _bad_line(file: SourceFile) -> DataError | None:
+    """Find the first damaged line of a file, with the json module."""
     try:
         if _shape(file) == "newline_delimited":
             with open_bytes(file) as stream:
                 for number, line in enumerate(io.BufferedReader(stream), 1):
-                    line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
-                    problem = _problem_of(line) if line.strip() else ""
+                    record = line.removeprefix(BOM) if number == 1 else line
+                    problem = _problem_of(record) if record.strip() else ""
                     if problem:
-                        return DataError(f"{file.where}, line {number:,}", problem, fix)
-    except reader_errors() as broken:
+                        return DataError(f"{file.where}, line {number:,}", problem, FIX)
+    except arrow_errors() as broken:
         return damaged(file, broken)
-    found = first_line(error) if error else "found something else than JSON objects, or objects without keys"
-    return DataError(file.where, f"cannot be read as JSON records: {found}", fix)
+    return None
 
 
 class _TwiceError(Exception):

@@ -31,6 +31,7 @@ FAMILY_OF_TEXT = (
     (Family.NUMBER, re.compile(r"\s*[-+]?(\d|\.\d|inf|nan)", re.IGNORECASE)),
     (Family.BOOLEAN, re.compile(r"\s*(true|false)\s*\Z", re.IGNORECASE)),
 )
+TRIED = 16
 DATE_TYPES = ("date32", "us", "ns", "us UTC", "ns UTC")
 NOT_WHOLE = r"[^-+0-9]"
 PADDED = r"^[-+]?0[0-9]+$"
@@ -53,6 +54,8 @@ def _casts(texts: pa.Array, kind: str) -> bool:
     import pyarrow.compute as pc
 
     try:
+        # pyarrow words an error for every value that fails, so a few are tried before all
+        pc.cast(texts.slice(0, TRIED), arrow_type(kind))
         pc.cast(texts, arrow_type(kind))
     except pa.ArrowInvalid:
         return False
@@ -106,7 +109,7 @@ def claims_of(texts: pa.Array, families: Collection[Family] = EVERY_FAMILY) -> C
     family = next((family for family, pattern in FAMILY_OF_TEXT if pattern.match(first)), None)
     if family is None or family not in families:
         return frozenset()
-    trimmed = pc.utf8_trim_whitespace(known)
+    trimmed = pc.ascii_trim_whitespace(known)
     if family is Family.NUMBER:
         return _number_claims(trimmed)
     if family is Family.DATE:
@@ -150,4 +153,4 @@ def typed(texts: pa.Array, kind: pa.DataType) -> pa.Array:
         return texts
     if pa.types.is_null(kind):
         return pa.nulls(len(texts), kind)
-    return pc.cast(pc.utf8_trim_whitespace(texts), kind)
+    return pc.cast(pc.ascii_trim_whitespace(texts), kind)

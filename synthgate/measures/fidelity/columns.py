@@ -185,7 +185,7 @@ def _uniform(edges: FloatArray, finite: FloatArray) -> FloatArray:
     if not len(finite) or finite[-1] <= finite[0] or not len(edges):
         return np.full(len(edges) + 1, 1 / (len(edges) + 1))
     ends = np.clip(np.concatenate(([finite[0]], edges, [finite[-1]])), finite[0], finite[-1])
-    width: FloatArray = np.diff(ends)
+    width: FloatArray = np.diff(ends / max(1.0, float(np.abs(ends).max())))
     shares: FloatArray = width / width.sum()
     return shares
 

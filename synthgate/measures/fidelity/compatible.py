@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from synthgate.evidence import Evidence
 
 MAX_DECIMALS = 14
+WHOLE_FROM = 1e15
 UNSEEN_WEIGHT = 1e-6
 BINS = 10
 CORRELATION_THRESHOLD = 0.5
@@ -61,7 +62,9 @@ def ks_complement(real: ColumnCounts, synthetic: ColumnCounts) -> float:
 
 
 def _rounded(counts: NumberCounts) -> NumberCounts:
-    values = np.round(counts.values, MAX_DECIMALS)
+    values = counts.values.copy()
+    small = np.abs(values) < WHOLE_FROM
+    values[small] = np.round(values[small], MAX_DECIMALS)
     if np.array_equal(values, counts.values):
         return counts
     distinct, place = np.unique(values, return_inverse=True)

@@ -77,17 +77,23 @@ def _beyond(known: list[NumberCounts], found: NumberCounts) -> list[Beyond]:
         return []
     low, high = min(c.values[0] for c in filled), max(c.values[-1] for c in filled)
     total, of = sum(c.total for c in filled), found.total
-    length = max(float(high - low), 1e-300) if np.isfinite(high - low) else float("inf")
+    with np.errstate(invalid="ignore", over="ignore"):
+        length = float(high - low) or 1e-300
+        reach = (float(low - found.values[0]), float(found.values[-1] - high))
     ends = []
-    for where, chosen, reach in (
-        ("below the real minimum", found.values < low, low - found.values[0]),
-        ("above the real maximum", found.values > high, found.values[-1] - high),
+    for where, chosen, far in (
+        ("below the real minimum", found.values < low, reach[0]),
+        ("above the real maximum", found.values > high, reach[1]),
     ):
         rows = int(found.counts[chosen].sum())
         if rows:
             steps = np.arange(min(rows, 10_000))
             chance = float(np.exp(np.log((of - steps) / (total + of - steps)).sum()))
-            ends.append(Beyond(where, rows, of, chance, float(reach / length)))
+            ends.append(
+                Beyond(
+                    where, rows, of, chance, far / length if np.isfinite(far) and np.isfinite(length) else float("inf")
+                )
+            )
     return ends
 
 

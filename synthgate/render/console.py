@@ -1,0 +1,93 @@
+"""The verdict for a terminal: short, and the same words as the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from textwrap import wrap
+from typing import TypeAlias
+
+from synthgate.findings import CheckResult, Outcome, Status
+from synthgate.render import story
+from synthgate.render.text import sentence
+from synthgate.verdict import Verdict
+
+WIDTH = 96
+CODES = {
+    Status.ERROR: "31",
+    Status.FAIL: "31",
+    Status.WARN: "33",
+    Status.INCONCLUSIVE: "35",
+    Status.NOT_ASSESSED: "2",
+    Status.PASS: "32",
+}
+OUTCOME_STATUS = {
+    Outcome.PASS: Status.PASS,
+    Outcome.FAIL: Status.FAIL,
+    Outcome.INCOMPLETE: Status.INCONCLUSIVE,
+}
+SHOWN_FINDINGS = 3
+
+Paint: TypeAlias = Callable[[str, str], str]
+
+
+def render(verdict: Verdict, *, color: bool) -> str:
+    """Return the verdict, what failed and why, what is open, and one line for each family.
+
+    Parameters
+    ----------
+    verdict : Verdict
+    color : bool
+        Whether the terminal takes ANSI colours.
+    """
+    paint = _painted if color else _unpainted
+    sign = story.OUTCOMES[verdict.outcome]
+    head = paint(f"{sign.symbol} {sign.word.upper()}", f"1;{CODES[OUTCOME_STATUS[verdict.outcome]]}")
+    lines = [head, *_block(story.opening(verdict), "  "), ""]
+    for check in story.troubles(verdict):
+        lines += _trouble(check, paint)
+    left = story.left_open(verdict)
+    if left:
+        lines += [paint("Left open", "1")]
+        for check in left:
+            mark = paint(story.SIGNS[check.status].symbol, CODES[check.status])
+            required = " (required)" if check.required else ""
+            lines += [f"  {mark} {check.id}{required}", *_block(sentence(check.reason), "      ")]
+        lines += [""]
+    lines += [_family(family, checks, verdict, paint) for family, checks in story.families(verdict).items()]
+    return "\n".join(lines) + "\n"
+
+
+def _unpainted(text: str, _code: str) -> str:
+    return text
+
+
+def _painted(text: str, code: str) -> str:
+    return f"\x1b[{code}m{text}\x1b[0m"
+
+
+def _block(text: str, indent: str) -> list[str]:
+    return wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent)
+
+
+def _trouble(check: CheckResult, paint: Paint) -> list[str]:
+    sign = story.SIGNS[check.status]
+    lines = [f"{paint(f'{sign.symbol} {sign.word}', CODES[check.status])}  {paint(check.id, '1')}"]
+    lines += _block(sentence(check.reason), "    ")
+    if check.status is Status.WARN:
+        return [*lines, ""]
+    worst = [f for f in story.ranked(check.findings, check.each) if f.status in (Status.FAIL, Status.ERROR)]
+    for finding in worst[:SHOWN_FINDINGS]:
+        lines += _block(f"- {story.subject(finding)}: {sentence(finding.measured.message)}", "      ")
+    if len(worst) > SHOWN_FINDINGS:
+        lines += [f"      - and {len(worst) - SHOWN_FINDINGS:,} more"]
+    if check.remedy:
+        lines += _block(f"Try: {sentence(check.remedy)}", "    ")
+    return [*lines, ""]
+
+
+def _family(family: str, checks: list[CheckResult], verdict: Verdict, paint: Paint) -> str:
+    status = story.worst_status(checks)
+    score = verdict.scores.get(family)
+    shown = f"{score:.2f}" if score is not None else story.SIGNS[Status.NOT_ASSESSED].symbol
+    mark = paint(story.SIGNS[status].symbol, CODES[status])
+    return f"{mark} {story.family_title(family):<12} {shown:>5}  {story.family_line(checks)}"

@@ -1,0 +1,175 @@
+"""The story every format tells in the same words: the verdict, what matters most, and what is left open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import isnan
+
+from synthgate.findings import CheckResult, Finding, Limit, Outcome, Severity, Status
+from synthgate.render.text import TIMES, count, listed, name, plain
+from synthgate.verdict import Verdict, blocks
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """How a status looks: a symbol that needs no colour, and a word."""
+
+    symbol: str
+    word: str
+
+
+SIGNS = {
+    Status.ERROR: Sign("‼", "error"),
+    Status.FAIL: Sign("✕", "failed"),
+    Status.WARN: Sign("!", "warning"),
+    Status.INCONCLUSIVE: Sign("?", "not decided"),
+    Status.NOT_ASSESSED: Sign("○", "not assessed"),
+    Status.PASS: Sign("✓", "passed"),
+}
+NOT_JUDGED = Sign("·", "not judged")
+RANK = {status: at for at, status in enumerate(SIGNS)}
+OUTCOMES = {
+    Outcome.PASS: Sign("✓", "Pass"),
+    Outcome.FAIL: Sign("✕", "Fail"),
+    Outcome.INCOMPLETE: Sign("?", "Incomplete"),
+}
+FAMILIES = {
+    "schema": ("Schema", "Is it the right kind of table?"),
+    "constraints": ("Constraints", "Do the rules that hold in real data hold here?"),
+    "relations": ("Relations", "Do the tables still belong together?"),
+    "fidelity": ("Fidelity", "Does it look like the real data?"),
+    "coverage": ("Coverage", "Are the rare cases and the extremes there?"),
+    "utility": ("Utility", "Do models learn the same from it?"),
+    "privacy": ("Privacy", "Does it give away the people behind the real rows?"),
+    "sequences": ("Sequences", "Does it behave the same over time?"),
+    "review": ("Review", "Has a person looked at it?"),
+    "sdmetrics": ("SDMetrics", "What do SDMetrics' own scores say?"),
+}
+CARDS = ("fidelity", "utility", "privacy", "schema", "coverage")
+# A leak cannot be taken back, a broken table cannot be used at all, and a flaw in one column is the least of these.
+WEIGHT = ("privacy", "schema", "constraints", "relations", "utility", "fidelity", "sequences", "coverage")
+
+
+def sign_of(finding: Finding) -> Sign:
+    """Return the sign of a finding; one that is only shown has its own."""
+    shown_only = not finding.measured.judged and finding.status is Status.PASS
+    return NOT_JUDGED if shown_only else SIGNS[finding.status]
+
+
+def family_title(family: str) -> str:
+    """Return a family's name for display."""
+    return FAMILIES[family][0] if family in FAMILIES else name(family).capitalize()
+
+
+def family_question(family: str) -> str:
+    """Return what a family asks, in plain words."""
+    return FAMILIES[family][1] if family in FAMILIES else ""
+
+
+def families(verdict: Verdict) -> dict[str, list[CheckResult]]:
+    """Return the checks of each family that has any, in the order of the report."""
+    grouped: dict[str, list[CheckResult]] = {}
+    for check in verdict.checks:
+        grouped.setdefault(check.family, []).append(check)
+    order = list(FAMILIES)
+    names = sorted(grouped, key=lambda f: (order.index(f) if f in order else len(order), f))
+    return {family: grouped[family] for family in names}
+
+
+def worst_status(checks: Iterable[CheckResult]) -> Status:
+    """Return the status that matters most among some checks; undecided and missing ones go before passed."""
+    return min((check.status for check in checks), key=RANK.__getitem__, default=Status.NOT_ASSESSED)
+
+
+def tally(checks: Iterable[CheckResult]) -> dict[Status, int]:
+    """Count the checks by status, worst first, without the states that do not occur."""
+    states = [check.status for check in checks]
+    return {status: states.count(status) for status in RANK if status in states}
+
+
+def _weight(check: CheckResult) -> tuple[int, int, int, str]:
+    at = WEIGHT.index(check.family) if check.family in WEIGHT else len(WEIGHT)
+    return (RANK[check.status], at, -len(check.failed), check.id)
+
+
+def troubles(verdict: Verdict) -> list[CheckResult]:
+    """Return the checks that failed, broke or warn, by how much they matter: those that block go first."""
+    bad = [c for c in verdict.checks if c.status in (Status.FAIL, Status.ERROR, Status.WARN)]
+    return sorted(bad, key=lambda c: (not blocks(c), *_weight(c)))
+
+
+def left_open(verdict: Verdict) -> list[CheckResult]:
+    """Return the checks that were not assessed or not decided, required ones first."""
+    bad = [c for c in verdict.checks if c.status in (Status.NOT_ASSESSED, Status.INCONCLUSIVE)]
+    return sorted(bad, key=lambda c: (not c.required, *_weight(c)))
+
+
+def ranked(findings: Iterable[Finding], each: Limit) -> list[Finding]:
+    """Return findings worst first: by status, then by how far they lie on the wrong side."""
+    return sorted(findings, key=lambda f: (not f.measured.judged, RANK[f.status], _margin(f, each)))
+
+
+def _margin(finding: Finding, each: Limit) -> float:
+    estimate, limit = finding.measured.estimate, finding.measured.limit or each
+    if estimate is None:
+        return 0.0
+    if estimate.position is not None and limit.min is None and limit.max is None:
+        margin = estimate.position.value
+    elif limit.max is not None:
+        margin = limit.max - estimate.value
+    elif limit.min is not None:
+        margin = estimate.value - limit.min
+    else:
+        margin = estimate.value
+    return 0.0 if isnan(margin) else margin
+
+
+def subject(finding: Finding) -> str:
+    """Return what a finding is about, in words."""
+    measured = finding.measured
+    attack = measured.details.get("attack") if not measured.columns else None
+    words = f" {TIMES} ".join(name(column) for column in measured.columns)
+    words = words or (f"attack {name(attack)}" if isinstance(attack, str) else "whole table")
+    return f"{name(measured.table)}: {words}" if measured.table is not None else words
+
+
+def limit_words(limit: Limit) -> list[str]:
+    """Return the bounds of a limit, one short phrase each."""
+    out = [f"at least {plain(limit.min)}"] if limit.min is not None else []
+    out += [f"at most {plain(limit.max)}"] if limit.max is not None else []
+    out += [f"position at least {plain(limit.min_position)}"] if limit.min_position is not None else []
+    return out
+
+
+def opening(verdict: Verdict) -> str:
+    """Return the verdict as one sentence: what it means, and on account of what."""
+    counted = tally(verdict.checks)
+    passed = f"{counted.get(Status.PASS, 0):,} of {count(len(verdict.checks), 'check')} passed"
+    if verdict.outcome is Outcome.FAIL:
+        names = listed([check.title or check.id for check in troubles(verdict) if blocks(check)])
+        return f"Do not use this table in place of the real one yet: {names} failed; {passed}."
+    if verdict.outcome is Outcome.INCOMPLETE:
+        names = listed([check.title or check.id for check in left_open(verdict) if check.required])
+        return f"Not decided yet: {names} must be settled, and could not be with what was given; {passed}."
+    warned, openly = counted.get(Status.WARN, 0), len(left_open(verdict))
+    caveats = [count(warned, "warning")] if warned else []
+    caveats += [f"{count(openly, 'question')} left open"] if openly else []
+    note = f", with {' and '.join(caveats)}" if caveats else ""
+    return f"By this gate, the table may be used in place of the real one: {passed}{note}."
+
+
+def family_line(checks: list[CheckResult]) -> str:
+    """Return how a family's checks came out, as a short count."""
+    return ", ".join(f"{n:,} {SIGNS[status].word}" for status, n in tally(checks).items())
+
+
+def consequence(check: CheckResult) -> str:
+    """Return what a check's outcome does to the verdict, in words."""
+    if blocks(check):
+        return "makes the verdict fail"
+    if check.required and check.status in (Status.NOT_ASSESSED, Status.INCONCLUSIVE):
+        return "required: makes the verdict incomplete"
+    if check.severity is not Severity.ERROR:
+        return f"told as {'a warning' if check.severity is Severity.WARN else 'information'} only"
+    return ""
