@@ -41,16 +41,16 @@ clean:
 
 $(BIN)/python:
 	@[ -n "$(PYTHON)" ] || { echo "synthgate needs Python 3.11 or newer: name it with make PYTHON=..." >&2; exit 2; }
-	$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
 # Stamps: made again when pyproject.toml changes, so that a second call starts at once.
 .venv/ready: pyproject.toml | $(BIN)/python
 	@echo "installing synthgate into .venv: once, a minute or two"
-	$(PIP) install --editable .
+	@$(PIP) install --editable .
 	@touch $@
 
 # The pip that comes with a new environment may be older than --group (25.1).
 .venv/ready-test .venv/ready-lint: .venv/ready-%: .venv/ready
-	$(PIP) install --upgrade 'pip>=25.1'
-	$(PIP) install --group $*
+	@$(PIP) install --upgrade 'pip>=25.1'
+	@$(PIP) install --group $*
 	@touch $@

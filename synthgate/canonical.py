@@ -113,12 +113,11 @@ def parse_datetime(text: str, layout: str | None = None) -> float | None:
 
 
 def parse_number(text: str) -> float | None:
-    """Return the number that `text` spells, or None."""
+    """Return the number that `text` spells (NaN, which is missing, for ``nan``), or None."""
     try:
-        number = float(text.strip().replace("_", "x"))
+        return float(text.strip().replace("_", "x"))
     except ValueError:
         return None
-    return None if np.isnan(number) else number
 
 
 def to_numbers(array: pa.Array, role: Role, layout: str | None = None) -> Numbers:

@@ -88,7 +88,7 @@ class ColumnPlan:
     def encode(self, column: Canonical) -> NDArray[np.intp]:
         """Return the pair code of every row."""
         if isinstance(column, Numbers):
-            codes = np.searchsorted(self.edges, column.values, side="right")
+            codes = bin_codes(self.edges, column.values)
             codes[np.isnan(column.values)] = self.n_codes - 1
             return codes
         return np.append(self.label_codes(column.labels), self.n_codes - 1)[column.codes]
@@ -127,7 +127,7 @@ def _numeric_labels(labels: Labels) -> Labels:
 
     def rewrite(text: str) -> str:
         number = parse_number(text)
-        return text if number is None or abs(number) > 2**53 else number_label(number)
+        return number_label(number) if number is not None and abs(number) <= 2**53 else text
 
     if not len(labels.labels):
         return labels
@@ -159,6 +159,17 @@ def quantile_edges(values: NumberCounts, bins: int) -> NDArray[np.float64]:
     edges: NDArray[np.float64] = np.unique(np.array(starts))
     above: NDArray[np.float64] = edges[edges > kept.values[0]]
     return above
+
+
+def bin_codes(edges: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return how many of the few rising `edges` lie at or below each value; NaN gets 0.
+
+    One comparison a row and edge, without branches: several times faster than a binary search here.
+    """
+    codes = np.zeros(len(values), np.int16)
+    for edge in edges:
+        codes += values >= edge
+    return codes.astype(np.intp)
 
 
 def bin_labels(edges: NDArray[np.float64], role: Role) -> list[str]:

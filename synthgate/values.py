@@ -87,8 +87,8 @@ class NumberCounts:
             return float("nan"), float("nan")
         scale = max(1.0, float(np.abs(kept.values).max()))
         scaled, weights = kept.values / scale, kept.counts / kept.total
-        mean = float(np.dot(scaled, weights))
-        return mean * scale, float(np.sqrt(np.dot((scaled - mean) ** 2, weights))) * scale
+        mean = float((scaled * weights).sum())
+        return mean * scale, float(np.sqrt(((scaled - mean) ** 2 * weights).sum())) * scale
 
     def quantiles(self, shares: FloatArray) -> FloatArray:
         """Return the smallest finite values at or below which the given shares of the finite values lie."""

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from synthgate.demo import demo_files
+
 ACTION = Path(__file__).resolve().parents[1] / "github-action" / "action.yml"
 DEFINITION = YAML(typ="safe").load(ACTION.read_text(encoding="utf-8"))
 STEPS = {step["name"]: step for step in DEFINITION["runs"]["steps"]}
@@ -66,13 +68,14 @@ class Runner:
         self.work = folder / "work"
         self.work.mkdir()
         self.temp = folder / "temp"
-        self.bin = self.temp / "synthgate" / "bin"
-        self.bin.mkdir(parents=True)
-        (self.bin / "python").symlink_to(sys.executable)
+        self.temp.mkdir()
 
     def stand_in(self) -> None:
         """Put a stand-in where the action's first step would have installed synthgate."""
-        path = self.bin / "synthgate"
+        scripts = self.temp / "synthgate" / "bin"
+        scripts.mkdir(parents=True)
+        (scripts / "python").symlink_to(sys.executable)
+        path = scripts / "synthgate"
         path.write_text(STAND_IN.format(python=sys.executable))
         path.chmod(0o755)
 
@@ -227,3 +230,20 @@ def test_an_earlier_report_is_not_taken_for_this_runs(runner: Runner) -> None:
     job = runner.run({}, exit_code=4)
     assert job.outputs["verdict"] == "error"
     assert "gave no verdict (exit code 4)" in job.summary
+
+
+@pytest.mark.slow
+def test_the_action_judges_the_demo(tmp_path: Path) -> None:
+    runner = Runner(tmp_path)
+    installed = runner.step("Install", {"github.action_path": str(ACTION.parent)})
+    assert installed.returncode == 0, installed.stdout + installed.stderr
+    files = demo_files()
+    inputs = {name: str(getattr(files, name)) for name in ("real", "synthetic", "holdout", "target")}
+    job = runner.run({**inputs, "formats": "junit"})
+    assert job.code == 1, job.log
+    assert job.outputs["verdict"] == "fail"
+    assert "privacy.copies" in job.summary
+    report = runner.work / job.outputs["report"]
+    assert report.is_file()
+    assert json.loads((runner.work / job.outputs["result"]).read_text(encoding="utf-8"))["verdict"] == "fail"
+    assert list(report.parent.glob("*.xml"))

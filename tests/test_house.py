@@ -66,8 +66,13 @@ BROAD_EXCEPT_ALLOWED = {"gate": 1, "cli": 1}
 SCIENCE = {"fidelity", "utility", "privacy"}
 VAGUE_NAMES = {"utils", "util", "helpers", "common", "base", "manager", "misc", "core"}
 
-# What is imported under one name and installed under another.
-INSTALLED_AS = {"sklearn": "scikit-learn", "ruamel": "ruamel.yaml", "markupsafe": "jinja2"}
+# What is imported under another name than that of the dependency which brings it.
+INSTALLED_AS = {
+    "sklearn": "scikit-learn",
+    "threadpoolctl": "scikit-learn",
+    "ruamel": "ruamel.yaml",
+    "markupsafe": "jinja2",
+}
 HEAVY = ("numpy", "scipy", "sklearn", "pyarrow", "duckdb", "jinja2", "pandas", "polars", "sdmetrics")
 
 

@@ -23,7 +23,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from synthgate.tables import DEFAULT_MISSING, Table, open_table, texts
+from synthgate.tables import DEFAULT_MISSING, Table, columnar, open_table, texts
 from synthgate.tables.columns import regroup
 from synthgate.tables.text_types import both, claims_of, settle
 
@@ -202,6 +202,20 @@ def test_large_text_streams_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert numbers.to_pylist() == list(range(rows))
 
 
+@pytest.mark.parametrize("compression", ["", ".gz"])
+def test_large_parquet_streams_in_order(tmp_path: Path, compression: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columnar, "KEPT_BYTES", 0)
+    monkeypatch.setattr(columnar, "STREAM_ROWS", 7)
+    frame = pa.table({"a": range(100), "code": pa.array(list("xyzw") * 25).dictionary_encode()})
+    out = io.BytesIO()
+    pq.write_table(frame, out, row_group_size=30)
+    path = tmp_path / f"t.parquet{compression}"
+    path.write_bytes(gzip.compress(out.getvalue()) if compression else out.getvalue())
+    table = open_table(path)
+    assert [batch.num_rows for batch in table.batches(40)] == [40, 40, 20]
+    assert rows_of(table, 40) == rows_of(table) == frame.to_pylist()
+
+
 def test_abandoned_streams_leave_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(texts, "KEPT_BYTES", 0)
     (tmp_path / "t.csv").write_text("a,b\n" + "1,2\n" * 200_000, encoding="utf-8")
@@ -239,11 +253,27 @@ def test_glob_is_one_table(tmp_path: Path, ending: str) -> None:
     assert renamed.sha256 != digest
 
 
-@pytest.mark.parametrize("name", ["we[1]rd *?.csv", 'it\'s "quoted".csv', "a\nb.csv", "ü {x} $1.csv"])
-def test_file_names_are_taken_literally(tmp_path: Path, name: str) -> None:
-    (tmp_path / "we1rd xy.csv").write_text("a\nwrong\n", encoding="utf-8")
-    (tmp_path / name).write_text("a\nright\n", encoding="utf-8")
-    assert column(open_table(tmp_path / name)) == ["right"]
+def test_glob_of_json_in_several_forms(tmp_path: Path) -> None:
+    (tmp_path / "1.jsonl").write_bytes(b'{"a":1,"b":null}\n')
+    (tmp_path / "2.json").write_bytes(b'[{"a":2.5,"b":[1]},\n{"b":[2.5],"a":null}]')
+    (tmp_path / "3.jsonl.gz").write_bytes(gzip.compress(b'{"a":"x","b":[3]}\n'))
+    table = open_table(str(tmp_path / "*.json*"))
+    assert rows_of(table) == [
+        {"a": "1", "b": None},
+        {"a": "2.5", "b": [1.0]},
+        {"a": None, "b": [2.5]},
+        {"a": "x", "b": [3.0]},
+    ]
+    assert rows_of(open_table(str(tmp_path / "[12].*")))[1] == {"a": 2.5, "b": [1.0]}
+
+
+@pytest.mark.parametrize("stem", ["we[1]rd *?", 'it\'s "quoted"', "a\nb", "ü {x} $1"])
+def test_file_names_are_taken_literally(tmp_path: Path, stem: str) -> None:
+    contents = {"csv": "a\n{}\n", "jsonl": '{{"a": "{}"}}\n'}
+    for ending, content in contents.items():
+        (tmp_path / f"we1rd xy.{ending}").write_text(content.format("wrong"), encoding="utf-8")
+        (tmp_path / f"{stem}.{ending}").write_text(content.format("right"), encoding="utf-8")
+        assert column(open_table(tmp_path / f"{stem}.{ending}")) == ["right"]
 
 
 # ---- text: missing values and types

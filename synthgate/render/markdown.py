@@ -13,7 +13,7 @@ LIMIT = 64_000
 """Characters; GitHub refuses a comment of more than 65,536."""
 SHOWN_FINDINGS = 10
 ROOM_FOR_THE_END = 400
-MARKUP = re.compile(r"[<>&|`*_\[\]()!~\\$:{}+=-]")
+MARKUP = re.compile(r"[<>&|`*_\[\]!~\\$:]|[@#](?=\w)|(?i:www\.)")
 
 
 def render(verdict: Verdict) -> str:
@@ -61,10 +61,13 @@ class Page:
 
 def _safe(text: str) -> str:
     """Return text that shows as it is: no markup, no table cell, no link, and nobody is mentioned."""
-    shown = visible(text)
-    shown = MARKUP.sub(lambda found: f"&#{ord(found[0])};", shown)
-    shown = re.sub(r"([@#])(?=\w)", "\\1&#8203;", shown)
-    return re.sub(r"(?i)www\.", "www&#46;", shown)
+    return MARKUP.sub(_harmless, visible(text))
+
+
+def _harmless(found: re.Match[str]) -> str:
+    """Return an entity for a sign of markup, and part a mention, an issue number or a host from its sign."""
+    sign = found[0]
+    return f"{sign}&#8203;" if len(sign) == 4 or sign in "@#" else f"&#{ord(sign)};"
 
 
 def _prose(text: str) -> str:

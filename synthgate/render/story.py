@@ -145,13 +145,17 @@ def limit_words(limit: Limit) -> list[str]:
 def opening(verdict: Verdict) -> str:
     """Return the verdict as one sentence: what it means, and on account of what."""
     counted = tally(verdict.checks)
-    passed = f"{counted.get(Status.PASS, 0):,} of {count(len(verdict.checks), 'check')} passed"
+    checks = count(len(verdict.checks), "check")
     if verdict.outcome is Outcome.FAIL:
-        names = listed([check.title or check.id for check in troubles(verdict) if blocks(check)])
-        return f"Do not use this table in place of the real one yet: {names} failed; {passed}."
+        failed = [check for check in troubles(verdict) if blocks(check)]
+        where = listed(list(dict.fromkeys(family_title(check.family).lower() for check in failed)), 6)
+        verb = "fails" if len(failed) == 1 else "fail"
+        return f"Do not use this table in place of the real one yet: {len(failed):,} of {checks} {verb}, in {where}."
     if verdict.outcome is Outcome.INCOMPLETE:
-        names = listed([check.title or check.id for check in left_open(verdict) if check.required])
-        return f"Not decided yet: {names} must be settled, and could not be with what was given; {passed}."
+        needed = [check for check in left_open(verdict) if check.required]
+        verb = "is" if len(needed) == 1 else "are"
+        return f"Not decided: nothing fails, but {len(needed):,} of {checks} {verb} required and still open."
+    passed = f"{counted.get(Status.PASS, 0):,} of {checks} passed"
     warned, openly = counted.get(Status.WARN, 0), len(left_open(verdict))
     caveats = [count(warned, "warning")] if warned else []
     caveats += [f"{count(openly, 'question')} left open"] if openly else []

@@ -39,7 +39,7 @@ DEFAULT_MISSING = ("",)
 MAX_ROWS = 1_048_576
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
     """A table that can be read any number of times.
 
@@ -62,8 +62,8 @@ class Table:
     source: str
     schema: pa.Schema
     rows: int
-    _stream: Callable[[], Iterator[pa.RecordBatch]] = field(repr=False, compare=False)
-    _digest: Callable[[], str] = field(repr=False, compare=False)
+    _stream: Callable[[], Iterator[pa.RecordBatch]] = field(repr=False)
+    _digest: Callable[[], str] = field(repr=False)
     as_text: bool = False
 
     def batches(self, max_rows: int = MAX_ROWS) -> Iterator[pa.RecordBatch]:
@@ -136,7 +136,7 @@ def open_table(
         return _table(name, mask_url(source), feed, lambda: digest_files((SourceFile(path, Layout.DATABASE, ""),)))
     files = find_files(source)
     left = as_text and files[0].layout not in (Layout.PARQUET, Layout.ARROW)
-    opened = _table(name, str(source), _open_files(files, as_text, missing_values), lambda: digest_files(files))
+    opened = _table(name, str(source), _open_files(files, missing_values, as_text=as_text), lambda: digest_files(files))
     return replace(opened, as_text=left)
 
 
@@ -148,7 +148,7 @@ def _open_object(source: object, name: str) -> Table:
     return _table(name, f"<{type(source).__name__}>", feed, lambda: digest_table(frame))
 
 
-def _open_files(files: tuple[SourceFile, ...], as_text: bool, missing_values: Sequence[str]) -> Feed:  # noqa: FBT001
+def _open_files(files: tuple[SourceFile, ...], missing_values: Sequence[str], *, as_text: bool) -> Feed:
     layout = files[0].layout
     if layout is Layout.PARQUET:
         from synthgate.tables.columnar import open_parquet

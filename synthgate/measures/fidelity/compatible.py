@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from synthgate.counts import ColumnCounts, PairName
 from synthgate.findings import Json
+from synthgate.plan import bin_codes
 from synthgate.sample import Sample, SampleSide
 from synthgate.statistics.distances import kolmogorov_smirnov
 from synthgate.values import NumberCounts
@@ -137,23 +138,36 @@ def _correlation_matrix(side: SampleSide, names: list[str]) -> NDArray[np.float6
     out = np.full((len(names), len(names)), np.nan)
     if not names or side.rows < 2:
         return out
-    data = np.stack([side.columns[name] for name in names])
-    missing = np.isnan(data)
-    varies = np.array([len(np.unique(row[~gone])) > 1 for row, gone in zip(data, missing, strict=True)])
+    data = [side.columns[name] for name in names]
+    gone = [np.isnan(row) for row in data]
+    whole = [not missing.any() for missing in gone]
+    unit = [_unit(row) if complete else None for row, complete in zip(data, whole, strict=True)]
     for i, j in combinations(range(len(names)), 2):
-        if varies[i] and varies[j]:
-            keep = ~(missing[i] | missing[j])
-            out[i, j] = out[j, i] = pearson(data[i, keep], data[j, keep])
-    return out
+        left, right = unit[i], unit[j]
+        if whole[i] and whole[j]:
+            value = float("nan") if left is None or right is None else float((left * right).sum())
+        else:
+            keep = ~(gone[i] | gone[j])
+            value = pearson(data[i][keep], data[j][keep])
+        out[i, j] = out[j, i] = value
+    return np.clip(out, -1, 1)
 
 
 def pearson(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     """Return the Pearson correlation, NaN when it is undefined."""
-    if len(x) < 2 or not (np.isfinite(x).all() and np.isfinite(y).all()):
-        return float("nan")
-    x, y = x - x.mean(), y - y.mean()
-    norm = float(np.linalg.norm(x)) * float(np.linalg.norm(y))
-    return float(np.clip(x @ y / norm, -1, 1)) if norm > 0 else float("nan")
+    left, right = _unit(x), _unit(y)
+    return float("nan") if left is None or right is None else float((left * right).sum())
+
+
+def _unit(x: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Return the centred values scaled to length one, or None when they do not vary or are not all finite."""
+    largest = float(np.abs(x).max(initial=0.0))
+    if len(x) < 2 or not np.isfinite(largest) or float(x.max()) == float(x.min()):
+        return None
+    centred = x / max(1.0, largest)
+    centred = centred - centred.mean()
+    norm = float(np.sqrt((centred * centred).sum()))
+    return centred / norm if norm > 0 else None
 
 
 class _Codes:
@@ -210,10 +224,14 @@ def _dense(flat: NDArray[np.int64], columns: int) -> NDArray[np.int64]:
 def own_bins(column: NDArray[np.float64]) -> tuple[NDArray[np.int64], int]:
     """Cut a column into ten bins of equal width over its own range; the maximum and missing share an eleventh."""
     present = column[~np.isnan(column)]
-    if len(present) and not np.isfinite(present).all():
-        return np.empty(0, np.int64), 0
+    if len(present):
+        ends = present.min() / 2, present.max() / 2
+        if not np.isfinite(ends).all() or ends[1] - ends[0] > np.finfo(np.float64).max / 2:
+            return np.empty(0, np.int64), 0
     edges = np.histogram_bin_edges(present, bins=BINS)
-    return np.digitize(column, edges).astype(np.int64), BINS + 2
+    codes = bin_codes(edges, column)
+    codes[np.isnan(column)] = len(edges)
+    return codes, BINS + 2
 
 
 def uncorrected_v(table: NDArray[np.int64]) -> float:

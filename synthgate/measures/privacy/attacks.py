@@ -1,0 +1,259 @@
+"""The attacks: each gives every queried record a score, higher meaning more likely a member.
+
+An attacker sees the synthetic rows S and a reference R of holdout rows of other folds. Scores are
+compared within a fold only. The ensemble is fixed and versioned, since adding attacks costs power.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+
+from synthgate.measures.privacy.encodings import Encoding, Floats, Ints, Rows
+from synthgate.measures.privacy.neighbours import agreement_index, best_agreement, distance_index, nearest
+from synthgate.measures.privacy.panel import Panel
+
+ENSEMBLE = "v1"
+NEAR = 8
+MAX_NEAR = 32
+LEAST_DISTANCE = 1e-3
+MAX_PAIRS = 1_000
+ALL_PAIRS_COLUMNS = 45
+ALL_TRIPLES_COLUMNS = 20
+MAX_TRIPLES = 500
+DIRECT_CELLS = 1 << 20
+TRAINED_ROWS = 6_000
+TRAINED_ROUNDS = 60
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What the attacks of one run look at; the neighbour passes are made once."""
+
+    encoding: Encoding
+    panel: Panel
+    seed: int
+
+    @property
+    def synthetic(self) -> Rows:
+        """The synthetic rows, copies kept: their number carries the leak."""
+        return self.encoding.synthetic
+
+    def folds(self) -> Iterator[tuple[Ints, Rows, Rows]]:
+        """Yield per fold the places of its queries, the queries and the reference."""
+        for f, reference in enumerate(self.panel.references):
+            at = np.flatnonzero(self.panel.fold == f)
+            yield at, self.panel.queries.take(at), reference
+
+    @cached_property
+    def near_synthetic(self) -> Floats:
+        """Distances to the nearest synthetic rows, shape (queries, k)."""
+        sizes = [len(reference) for reference in self.panel.references]
+        k = min(MAX_NEAR, max(1, round(NEAR * len(self.synthetic) / max(1.0, float(np.mean(sizes))))))
+        return nearest(self.panel.queries, distance_index(self.synthetic, self.encoding), k)[0]
+
+    @cached_property
+    def near_reference(self) -> Floats:
+        """Distances to the nearest reference rows, shape (queries, k)."""
+        k = min(NEAR, *(len(reference) for reference in self.panel.references))
+        out = np.empty((len(self.panel.queries), k))
+        for at, queries, reference in self.folds():
+            out[at] = nearest(queries, distance_index(reference, self.encoding), k)[0]
+        return out
+
+
+def dcr(stage: Stage) -> Floats:
+    """Nearness to the closest synthetic row (GAN-Leaks, Chen et al. 2020)."""
+    return -stage.near_synthetic[:, 0]
+
+
+def dcr_cal(stage: Stage) -> Floats:
+    """Nearness to the closest synthetic row against the closest reference row, as a log ratio."""
+    return _logs(stage.near_reference[:, :1]) - _logs(stage.near_synthetic[:, :1])
+
+
+def knn_ratio(stage: Stage) -> Floats:
+    """Local density of synthetic rows against reference rows, by nearest neighbours.
+
+    A density-ratio attack in the manner of DOMIAS (van Breugel et al. 2023, arXiv 2302.12580).
+    """
+    return _logs(stage.near_reference) - _logs(stage.near_synthetic)
+
+
+def _logs(distances: Floats) -> Floats:
+    means: Floats = np.log(distances + LEAST_DISTANCE).mean(axis=1)
+    return means
+
+
+def agreement_weights(encoding: Encoding, first: Rows, second: Rows) -> list[Floats]:
+    """Return the surprisal of each value over two sets of rows, per column, in nats."""
+    total = len(first) + len(second)
+    out = []
+    for column, mine, theirs in zip(encoding.columns, first.codes, second.codes, strict=True):
+        counts = np.bincount(mine, minlength=column.card) + np.bincount(theirs, minlength=column.card)
+        out.append(-np.log((counts + 1.0) / (total + column.card)))
+    return out
+
+
+def linkage(stage: Stage) -> Floats:
+    """Surprisal of the cells shared with the best synthetic row, less that with the best reference row."""
+    synthetic = agreement_index(stage.synthetic, stage.encoding)
+    scores = np.empty(len(stage.panel.queries))
+    for at, queries, reference in stage.folds():
+        weights = agreement_weights(stage.encoding, stage.synthetic, reference)
+        to_synthetic, _ = best_agreement(queries, synthetic, weights)
+        to_reference, _ = best_agreement(queries, agreement_index(reference, stage.encoding), weights)
+        scores[at] = to_synthetic - to_reference
+    return scores
+
+
+def value_ratio(stage: Stage) -> Floats:
+    """How much more often each cell's exact value occurs in synthetic than in reference rows."""
+    sets = [(c.card, (at,)) for at, c in enumerate(stage.encoding.columns)]
+    return _ratio(stage, sets, binned=False)
+
+
+def marginal_pairs(stage: Stage) -> Floats:
+    """The same for pairs of exact values."""
+    return _ratio(stage, _pairs(stage.encoding), binned=False)
+
+
+def marginal_bins(stage: Stage) -> Floats:
+    """The same for coarse values, alone, in pairs and in triples (a discrete density ratio)."""
+    encoding = stage.encoding
+    singles = [(0, (at,)) for at in range(len(encoding.columns))]
+    return _ratio(stage, [*singles, *_pairs(encoding), *_triples(encoding)], binned=True)
+
+
+def _pairs(encoding: Encoding) -> list[tuple[int, tuple[int, ...]]]:
+    every = list(combinations(range(len(encoding.columns)), 2))
+    if len(encoding.columns) > ALL_PAIRS_COLUMNS:
+        every = _most_informative(encoding, every)[:MAX_PAIRS]
+    return [(0, pair) for pair in every]
+
+
+def _triples(encoding: Encoding) -> list[tuple[int, tuple[int, ...]]]:
+    columns = len(encoding.columns)
+    if columns <= ALL_TRIPLES_COLUMNS:
+        return [(0, triple) for triple in combinations(range(columns), 3)]
+    pairs = _most_informative(encoding, list(combinations(range(columns), 2)))[: MAX_TRIPLES // 4]
+    partners = {at: [b if a == at else a for a, b in pairs if at in (a, b)] for at in range(columns)}
+    found = {tuple(sorted({*pair, third})) for pair in pairs for at in pair for third in partners[at]}
+    return [(0, triple) for triple in sorted(found) if len(triple) == 3][:MAX_TRIPLES]
+
+
+def _most_informative(encoding: Encoding, pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Order pairs of columns by the mutual information of their bins over up to 2,000 synthetic rows."""
+    rows = encoding.synthetic.take(np.arange(min(2_000, len(encoding.synthetic))))
+    binned = [column.bins[codes] for column, codes in zip(encoding.columns, rows.codes, strict=True)]
+    sizes = [int(column.bins.max()) + 1 for column in encoding.columns]
+    scores = []
+    for a, b in pairs:
+        table = np.bincount(binned[a] * sizes[b] + binned[b], minlength=sizes[a] * sizes[b]) / max(1, len(rows))
+        joint = table.reshape(sizes[a], sizes[b])
+        apart = np.outer(joint.sum(axis=1), joint.sum(axis=0))
+        there = joint > 0
+        scores.append(float((joint[there] * np.log(joint[there] / apart[there])).sum()))
+    return [pairs[at] for at in np.argsort(-np.array(scores), kind="stable")]
+
+
+def _ratio(stage: Stage, sets: list[tuple[int, tuple[int, ...]]], *, binned: bool) -> Floats:
+    """Sum over column sets of the smoothed log ratio of how often the record's values occur in S and in R."""
+    panel, encoding = stage.panel, stage.encoding
+    whole = [panel.queries, stage.synthetic, *panel.references]
+    ends = np.cumsum([len(rows) for rows in whole])
+    pool = [np.concatenate([rows.codes[at] for rows in whole]) for at in range(len(encoding.columns))]
+    sizes = list(encoding.cards)
+    if binned:
+        pool = [column.bins[codes] for column, codes in zip(encoding.columns, pool, strict=True)]
+        sizes = [int(column.bins.max()) + 1 for column in encoding.columns]
+    scores = np.zeros(len(panel.queries))
+    for _, columns in sets:
+        keys, cells = _joint(pool, sizes, columns)
+        synthetic = np.bincount(keys[ends[0] : ends[1]], minlength=cells)
+        up = np.log((synthetic + 1.0) / (len(stage.synthetic) + 1.0))
+        for f, reference in enumerate(panel.references):
+            here = panel.fold == f
+            counts = np.bincount(keys[ends[f + 1] : ends[f + 2]], minlength=cells)
+            ratio = up - np.log((counts + 1.0) / (len(reference) + 1.0))
+            scores[here] += ratio[keys[: ends[0]][here]]
+    return scores
+
+
+def _joint(pool: list[Ints], sizes: list[int], columns: tuple[int, ...]) -> tuple[Ints, int]:
+    """Return one code per row for the combination of several columns, and the number of codes."""
+    keys = pool[columns[0]].astype(np.int64)
+    cells = sizes[columns[0]]
+    for at in columns[1:]:
+        keys = keys * sizes[at] + pool[at]
+        cells *= sizes[at]
+    if cells > max(DIRECT_CELLS, 2 * len(keys)):
+        distinct, keys = np.unique(keys, return_inverse=True)
+        cells = len(distinct)
+    return keys, cells
+
+
+def tree_matrix(encoding: Encoding, rows: Rows) -> Floats:
+    """Return rows as a matrix for tree models: ranks of numbers, categories by falling frequency."""
+    return np.stack([c.tree[codes] for c, codes in zip(encoding.columns, rows.codes, strict=True)], axis=1)
+
+
+def logan_clf(stage: Stage) -> Floats:
+    """Log-odds of a boosted classifier that tells synthetic from reference rows (LOGAN, Hayes et al. 2019)."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits
+
+    scores = np.empty(len(stage.panel.queries))
+    for f, (at, queries, reference) in enumerate(stage.folds()):
+        rng = np.random.default_rng([stage.seed, f, *b"logan"])
+        fake = _some(stage.synthetic, min(TRAINED_ROWS, 3 * len(reference)), rng)
+        real = _some(reference, TRAINED_ROWS, rng)
+        x = np.concatenate([tree_matrix(stage.encoding, fake), tree_matrix(stage.encoding, real)])
+        y = np.repeat([1, 0], [len(fake), len(real)])
+        model = HistGradientBoostingClassifier(
+            max_iter=TRAINED_ROUNDS, class_weight="balanced", early_stopping=False, random_state=stage.seed
+        )
+        with threadpool_limits(1, "openmp"):
+            model.fit(x, y)
+            scores[at] = model.decision_function(tree_matrix(stage.encoding, queries))
+    return scores
+
+
+def _some(rows: Rows, most: int, rng: np.random.Generator) -> Rows:
+    return rows if len(rows) <= most else rows.take(np.sort(rng.choice(len(rows), most, replace=False)))
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """An attack of the ensemble.
+
+    Attributes
+    ----------
+    name : str
+    score : function of a Stage
+    uses_reference : bool
+        Folds are slightly dependent through the reference; the standard error is then widened.
+    is_quick : bool
+        Whether the quick profile runs it.
+    """
+
+    name: str
+    score: Callable[[Stage], Floats]
+    uses_reference: bool = True
+    is_quick: bool = True
+
+
+ATTACKS = (
+    Attack("linkage", linkage),
+    Attack("value_ratio", value_ratio),
+    Attack("marginal_pairs", marginal_pairs),
+    Attack("marginal_bins", marginal_bins, is_quick=False),
+    Attack("dcr", dcr, uses_reference=False),
+    Attack("dcr_cal", dcr_cal),
+    Attack("knn_ratio", knn_ratio),
+    Attack("logan_clf", logan_clf, is_quick=False),
+)

@@ -1,0 +1,317 @@
+"""Encodings that every attack shares: exact codes, ranks, bins, and a dense block.
+
+Everything fitted here (dictionaries, ranks, bins, weights) is fitted on the pooled rows of all
+sides, so that swapping real and holdout changes nothing. Rows are kept in the order of a
+content hash, so that the order of the input rows changes nothing either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgate.findings import Skip
+from synthgate.roles import Role
+from synthgate.sample import Sample, SampleSide
+
+Ints = NDArray[Any]
+Floats = NDArray[np.float64]
+
+MAX_COLUMNS = 400
+BINS = 20
+TREE_CODES = 254
+MAX_EXACT = 2.0**53
+DATE_UNITS = (86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000, 1_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of one side, encoded.
+
+    Attributes
+    ----------
+    codes : tuple of integer array, each of shape (rows,)
+        Per column the code of the exact value (E1); missing has a code of its own.
+    dense : float32 array, shape (rows, width)
+        Ranks of the numbers in [-0.5, 0.5], a flag per column with missing numbers, and vectors (E2).
+    hashes : uint64 array, shape (rows,)
+        Equal exactly when all codes are equal (up to a collision chance of 2**-64 a pair).
+    """
+
+    codes: tuple[Ints, ...]
+    dense: NDArray[np.float32]
+    hashes: NDArray[np.uint64]
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    def take(self, at: Ints) -> Rows:
+        """Return the rows at the given places, or where a mask holds."""
+        return Rows(tuple(c[at] for c in self.codes), self.dense[at], self.hashes[at])
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One encoded column.
+
+    Attributes
+    ----------
+    name : str
+    role : Role
+    card : int
+        Number of codes, the one for missing included (it is the last).
+    is_matched : bool
+        Whether distances count a mismatch of its codes (discrete columns); numbers enter by rank.
+    ranks : float64 array of shape (card,), or None
+        Mid-rank of each code over the pool in [0, 1] for numbers, NaN for missing.
+    bins : int32 array of shape (card,)
+        Coarse bin of each code (E4): the code itself up to 20 values.
+    tree : float32 array of shape (card,)
+        Value of each code for tree models (E5).
+    counts : int64 array of shape (card,)
+        Frequency of each code over the pool.
+    """
+
+    name: str
+    role: Role
+    card: int
+    is_matched: bool
+    ranks: Floats | None
+    bins: NDArray[np.int32]
+    tree: NDArray[np.float32]
+    counts: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """All sides, encoded alike; each side's rows are in the order of their hashes."""
+
+    columns: tuple[Column, ...]
+    real: Rows
+    synthetic: Rows
+    holdout: Rows | None
+    skipped: tuple[Skip, ...]
+
+    @property
+    def cards(self) -> tuple[int, ...]:
+        """Number of codes per column."""
+        return tuple(column.card for column in self.columns)
+
+    @property
+    def matched(self) -> tuple[int, ...]:
+        """Places of the columns whose mismatches distances count."""
+        return tuple(at for at, column in enumerate(self.columns) if column.is_matched)
+
+    def surprisal(self, rows: Rows) -> Floats:
+        """Return the sum of -log pooled frequency over the cells of each row, in nats."""
+        total = np.zeros(len(rows))
+        for column, codes in zip(self.columns, rows.codes, strict=True):
+            total -= np.log(np.maximum(1, column.counts) / column.counts.sum())[codes]
+        return total
+
+
+def encode(sample: Sample) -> Encoding:
+    """Return the encodings of a sample, made once per sample."""
+    return sample.derive("privacy.encoding", _encode)
+
+
+def _encode(sample: Sample) -> Encoding:
+    sides = [sample.real, sample.synthetic, *([sample.holdout] if sample.holdout else [])]
+    names, skipped = _choose(sample)
+    columns: list[Column] = []
+    pooled: list[Ints] = []
+    dense: list[NDArray[np.float32]] = []
+    for name in names:
+        column, codes, block = _encode_column(sample, sides, name)
+        if np.count_nonzero(column.counts) < 2:
+            skipped.append(Skip(name, "constant on all sides"))
+            continue
+        columns.append(column)
+        pooled.append(codes)
+        dense += block
+    ends = np.cumsum([side.rows for side in sides])
+    block = np.stack(dense, axis=1) if dense else np.zeros((int(ends[-1]), 0), np.float32)
+    hashes = _hash(pooled, int(ends[-1]), sample.rng("privacy.rows"))
+    everything = Rows(tuple(pooled), np.ascontiguousarray(block, dtype=np.float32), hashes)
+    made = []
+    for start, end in zip([0, *ends[:-1]], ends, strict=True):
+        at = np.arange(start, end)
+        made.append(everything.take(at[np.argsort(hashes[start:end], kind="stable")]))
+    holdout = made[2] if sample.holdout else None
+    return Encoding(tuple(columns), made[0], made[1], holdout, tuple(skipped))
+
+
+def _choose(sample: Sample) -> tuple[list[str], list[Skip]]:
+    """Return the columns to encode: all but ids, and a seeded choice when there are very many."""
+    names = [name for name, role in sample.roles.items() if role is not Role.ID]
+    skipped = [
+        Skip(name, "an id: tested on its own, no part of a row's identity")
+        for name, role in sample.roles.items()
+        if role is Role.ID
+    ]
+    if len(names) > MAX_COLUMNS:
+        kept = sample.rng("privacy.columns").choice(len(names), MAX_COLUMNS, replace=False)
+        left_out = len(names) - MAX_COLUMNS
+        skipped.append(Skip(f"{left_out} columns", f"more than {MAX_COLUMNS} columns: a seeded choice is compared"))
+        names = [names[at] for at in np.sort(kept)]
+    return names, skipped
+
+
+def _encode_column(
+    sample: Sample, sides: list[SampleSide], name: str
+) -> tuple[Column, Ints, list[NDArray[np.float32]]]:
+    role = sample.roles[name]
+    raw = np.concatenate([side.columns[name] for side in sides])
+    if role is Role.VECTOR:
+        return _encode_vectors(name, raw)
+    if role.is_continuous:
+        real_rows = _real_rows(sides)
+        rounded = _round_dates(raw, real_rows) if role is Role.DATETIME else _round(raw, sample.decimals.get(name, 15))
+        return _encode_numbers(name, role, rounded)
+    card = len(sample.dictionaries[name]) + 1
+    codes = np.where(raw < 0, card - 1, raw)
+    counts = np.bincount(codes, minlength=card)
+    column = Column(
+        name,
+        role,
+        card,
+        is_matched=role is not Role.TEXT,
+        ranks=None,
+        bins=_common_bins(counts),
+        tree=np.minimum(_frequency_order(counts), TREE_CODES).astype(np.float32),
+        counts=counts,
+    )
+    return column, _narrow(codes, card), []
+
+
+def _real_rows(sides: list[SampleSide]) -> NDArray[np.bool_]:
+    """Return a mask over the pool: real and holdout rows, which fix how fine values are."""
+    return np.concatenate([np.full(side.rows, at != 1) for at, side in enumerate(sides)])
+
+
+def _round(values: Floats, decimals: int) -> Floats:
+    """Round to the decimal places of the real values, where float64 can hold the result exactly."""
+    largest = np.nanmax(np.abs(values[np.isfinite(values)]), initial=0.0)
+    if decimals >= 15 or largest * 10.0**decimals > MAX_EXACT:
+        return values
+    return np.round(values, decimals)
+
+
+def _round_dates(values: Floats, real_rows: NDArray[np.bool_]) -> Floats:
+    """Cut datetimes to the coarsest unit that loses nothing of the real ones."""
+    known = values[real_rows & np.isfinite(values)]
+    for unit in DATE_UNITS:
+        if len(known) and not np.any(known % unit):
+            return np.floor(values / unit) * unit
+    return values
+
+
+def _encode_numbers(name: str, role: Role, values: Floats) -> tuple[Column, Ints, list[NDArray[np.float32]]]:
+    missing = np.isnan(values)
+    distinct, place = np.unique(values[~missing], return_inverse=True)
+    card = len(distinct) + 1
+    codes = np.full(len(values), card - 1)
+    codes[~missing] = place
+    counts = np.bincount(codes, minlength=card)
+    known = counts[:-1]
+    ranks = np.append((np.cumsum(known) - known / 2) / max(1, known.sum()), np.nan)
+    coarse = codes_as_bins(ranks) if card - 1 > BINS else np.arange(card)
+    column = Column(
+        name,
+        role,
+        card,
+        is_matched=False,
+        ranks=ranks,
+        bins=coarse.astype(np.int32),
+        tree=ranks.astype(np.float32),
+        counts=counts,
+    )
+    block = [np.nan_to_num(ranks - 0.5)[codes].astype(np.float32)]
+    if missing.any():
+        block.append(missing.astype(np.float32))
+    return column, _narrow(codes, card), block
+
+
+def codes_as_bins(ranks: Floats) -> NDArray[np.int64]:
+    """Return 20 bins of equal mass for mid-ranks in [0, 1], and a bin of its own for missing (NaN)."""
+    bins = np.minimum(np.nan_to_num(ranks) * BINS, BINS - 1).astype(np.int64)
+    return np.where(np.isnan(ranks), BINS, bins)
+
+
+def _encode_vectors(name: str, raw: NDArray[np.float32]) -> tuple[Column, Ints, list[NDArray[np.float32]]]:
+    """Encode vectors: whole ones by code, their dimensions scaled so that each weighs like a number on average."""
+    whole = np.ascontiguousarray(np.nan_to_num(raw)).view(np.dtype((np.void, raw.dtype.itemsize * raw.shape[1])))
+    distinct, codes = np.unique(whole.ravel(), return_inverse=True)
+    card = len(distinct) + 1
+    counts = np.bincount(codes, minlength=card)
+    centred = np.nan_to_num(raw - np.nanmean(raw, axis=0, dtype=np.float64).astype(np.float32))
+    spread = float(np.sqrt(np.mean(centred.var(axis=0, dtype=np.float64)) * 12)) or 1.0
+    column = Column(
+        name,
+        Role.VECTOR,
+        card,
+        is_matched=False,
+        ranks=None,
+        bins=np.zeros(card, np.int32),
+        tree=np.zeros(card, np.float32),
+        counts=counts,
+    )
+    return column, _narrow(codes, card), list((centred / spread).T.astype(np.float32))
+
+
+def _common_bins(counts: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Return one bin per value up to 20 values, else 19 bins for the most frequent and one for the rest."""
+    used = np.count_nonzero(counts)
+    order = _frequency_order(counts)
+    return (order if used <= BINS else np.minimum(order, BINS - 1)).astype(np.int32)
+
+
+def _frequency_order(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return each code's place by falling frequency."""
+    order = np.empty(len(counts), np.int64)
+    order[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
+    return order
+
+
+def _narrow(codes: Ints, card: int) -> Ints:
+    if card <= 256:
+        return codes.astype(np.uint8)
+    return codes.astype(np.uint16 if card <= 65_536 else np.int32)
+
+
+def _hash(pooled: list[Ints], rows: int, rng: np.random.Generator) -> NDArray[np.uint64]:
+    """Return a 64-bit hash per row: random odd multiples of the codes, summed and mixed.
+
+    The mixing step is the finaliser of SplitMix64 (Steele, Lea and Flood 2014, OOPSLA).
+    """
+    total = np.zeros(rows, np.uint64)
+    for codes in pooled:
+        odd = rng.integers(0, 2**63, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+        total += (codes.astype(np.uint64) + np.uint64(1)) * odd
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        total = (total ^ (total >> np.uint64(shift))) * np.uint64(factor)
+    mixed: NDArray[np.uint64] = total ^ (total >> np.uint64(31))
+    return mixed
+
+
+def distinct_rows(rows: Rows) -> tuple[Rows, NDArray[np.int64]]:
+    """Return each different row once, and how often it occurs.
+
+    The rows must be in the order of their hashes, as those of an :class:`Encoding` are.
+    """
+    if not len(rows):
+        return rows, np.zeros(0, np.int64)
+    first = np.flatnonzero(np.append(True, rows.hashes[1:] != rows.hashes[:-1]))
+    return rows.take(first), np.diff(np.append(first, len(rows)))
+
+
+def is_among(rows: Rows, others: Rows) -> NDArray[np.bool_]:
+    """Tell for each row whether an equal one is among `others`, both in the order of their hashes."""
+    if not len(others):
+        return np.zeros(len(rows), np.bool_)
+    at = np.minimum(np.searchsorted(others.hashes, rows.hashes), len(others) - 1)
+    found: NDArray[np.bool_] = others.hashes[at] == rows.hashes
+    return found

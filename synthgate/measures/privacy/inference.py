@@ -1,0 +1,232 @@
+"""Statistics of attacks: AUC with DeLong's variance, rates at low false-positive rates, exact tests.
+
+Scores of different folds are never compared: statistics are means over strata (folds, or folds
+by drift decile), and pooled curves use ranks within each fold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp, floor, log, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgate.findings import Json
+from synthgate.measures.privacy.encodings import Floats
+
+Flags = NDArray[np.bool_]
+Places = NDArray[np.int64]
+
+FALSE_POSITIVE_RATES = (0.001, 0.01, 0.1)
+LEAST_FALSE_POSITIVES = 10
+RANK_SHARES = (0.001, 0.003, 0.01, 0.03, 0.1)
+ROC_POINTS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Auc:
+    """An AUC with its estimated variance, and its exact variance under exchangeable labels."""
+
+    value: float
+    variance: float
+    null_variance: float
+
+
+def auc(positive: Floats, negative: Floats) -> Auc:
+    """Return the AUC of two samples of scores, ties counted half.
+
+    The variance is that of DeLong, DeLong and Clarke-Pearson (1988), Biometrics 44, 837-845, computed
+    from mid-ranks; the null variance is that of the rank sum under permuted labels, given the ties.
+
+    Examples
+    --------
+    >>> auc(np.array([2.0, 3.0, 4.0]), np.array([0.0, 1.0, 3.0])).value.__round__(4)
+    0.8333
+    """
+    from scipy.stats import rankdata
+
+    n, m = len(positive), len(negative)
+    ranks = rankdata(np.concatenate([positive, negative]))
+    above = (ranks[:n] - rankdata(positive)) / m
+    below = 1 - (ranks[n:] - rankdata(negative)) / n
+    spread = float(np.square(ranks - ranks.mean()).sum())
+    null = spread / ((n + m) * (n + m - 1.0) * n * m)
+    variance = (above.var(ddof=1) / n + below.var(ddof=1) / m) if min(n, m) > 1 else null
+    return Auc(float(above.mean()), max(float(variance), null * 1e-3), null)
+
+
+def stratified_auc(scores: Floats, member: Flags, strata: Places) -> Auc:
+    """Return the mean AUC within strata, weighted by what each can tell, `n m / (n + m)`.
+
+    For folds of one size that is the plain mean.
+    """
+    total = value = variance = null = 0.0
+    for stratum in np.unique(strata):
+        here = strata == stratum
+        positive, negative = scores[here & member], scores[here & ~member]
+        if not len(positive) or not len(negative):
+            continue
+        weight = len(positive) * len(negative) / (len(positive) + len(negative))
+        part = auc(positive, negative)
+        total += weight
+        value += weight * part.value
+        variance += weight**2 * part.variance
+        null += weight**2 * part.null_variance
+    if not total:
+        return Auc(0.5, 0.25, 0.25)
+    return Auc(value / total, variance / total**2, null / total**2)
+
+
+def fold_ranks(scores: Floats, fold: Places, rng: np.random.Generator) -> Floats:
+    """Return each record's rank within its fold, in (0, 1), ties broken at random."""
+    ranks = np.empty(len(scores))
+    for f in np.unique(fold):
+        here = np.flatnonzero(fold == f)
+        order = np.lexsort((rng.random(len(here)), scores[here]))
+        ranks[here[order]] = (np.arange(len(here)) + 0.5) / len(here)
+    return ranks
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """The share of members found at a fixed rate of false positives.
+
+    Attributes
+    ----------
+    value, low, high : float
+        With one-sided bounds that hold at the asked level each.
+    p : float
+        Exact probability of at least this many members under exchangeable labels.
+    """
+
+    value: float
+    low: float
+    high: float
+    p: float
+
+
+def rate_at(ranks: Floats, member: Flags, allowed: float, tail: float, rng: np.random.Generator) -> Rate | None:
+    """Return the true-positive rate at a false-positive rate, or None where too few false positives exist.
+
+    With k = floor(allowed * m), a member counts when it ranks above the (k + 1)-th best non-member.
+    Under exchangeable labels that count is beta-binomial. The bounds are those of the bootstrap that
+    draws members and non-members separately, in closed form: the threshold's place among
+    non-members is a Beta(k + 1, m - k) draw, the count above it binomial.
+
+    Parameters
+    ----------
+    ranks : float64 array
+        Without ties.
+    member : bool array
+    allowed : float
+        The false-positive rate, in (0, 1).
+    tail : float
+        Error of each bound, in (0, 0.5).
+    """
+    from scipy.stats import betabinom
+
+    n, m = int(member.sum()), int((~member).sum())
+    k = floor(allowed * m + 1e-9)
+    if k < LEAST_FALSE_POSITIVES or n < LEAST_FALSE_POSITIVES:
+        return None
+    thresholds = np.sort(ranks[~member])[::-1]
+    mine = np.sort(ranks[member])
+    above = n - np.searchsorted(mine, thresholds, side="right")
+    count = int(above[k])
+    place = rng.beta(k + 1, m - k, 20_000) * m
+    smooth = np.interp(place, np.arange(m) + 0.5, (above + 0.5) / (n + 1.0))
+    draws = rng.binomial(n, np.clip(smooth, 0, 1)) / n
+    low, high = np.quantile(draws, [tail, 1 - tail])
+    value = count / n
+    p = float(betabinom.sf(count - 1, n, k + 1, m - k))
+    return Rate(value, min(value, float(low)), max(value, float(high)), p)
+
+
+def roc(ranks: Floats, member: Flags) -> list[list[float]]:
+    """Return at most 60 points of the ROC curve, evenly spaced in log false-positive rate from 1/m to 1."""
+    n, m = int(member.sum()), int((~member).sum())
+    thresholds = np.sort(ranks[~member])[::-1]
+    mine = np.sort(ranks[member])
+    counts = np.unique(np.geomspace(1, m, ROC_POINTS).round().astype(np.int64))
+    found = n - np.searchsorted(mine, thresholds[counts - 1], side="left")
+    return [[round(float(c / m), 6), round(float(t / n), 4)] for c, t in zip(counts, found, strict=True)]
+
+
+def advantage(ranks: Floats, member: Flags) -> tuple[float, float]:
+    """Return the largest TPR - FPR over thresholds, and its one-sided p-value (Smirnov, large samples)."""
+    n, m = int(member.sum()), int((~member).sum())
+    best_first = member[np.argsort(-ranks)]
+    gap = max(0.0, float((np.cumsum(best_first) / n - np.cumsum(~best_first) / m).max()))
+    return gap, exp(-2 * gap * gap * n * m / (n + m))
+
+
+def lower_share(hits: int, misses: int, alpha: float) -> float:
+    """Return the exact lower bound of a binomial share (Clopper and Pearson 1934, Biometrika 26, 404-413)."""
+    from scipy.special import betaincinv
+
+    return float(betaincinv(hits, misses + 1, alpha)) if hits else 0.0
+
+
+def epsilon_bound(ranks: Floats, member: Flags, alpha: float) -> dict[str, float]:
+    """Return the largest lower bound on epsilon over the top shares of the ranking.
+
+    One training run: among the r highest ranks the number of members is stochastically at most
+    Binomial(r, q e^eps / (1 - q + q e^eps)) for an (eps, 0)-private generator, q being the share of
+    members (Steinke, Nasr and Jagielski 2023, arXiv 2305.08846). `alpha` is shared over the shares.
+    """
+    total = len(ranks)
+    prior = float(member.mean())
+    ordered = member[np.argsort(-ranks)]
+    best = {"value": 0.0, "guesses": 0.0, "correct": 0.0}
+    for share in RANK_SHARES:
+        r = round(share * total)
+        correct = int(ordered[:r].sum())
+        low = lower_share(correct, r - correct, alpha / len(RANK_SHARES)) if r else 0.0
+        if low > prior:
+            bound = log(low / (1 - low)) - log(prior / (1 - prior))
+            if bound > best["value"]:
+                best = {"value": bound, "guesses": float(r), "correct": float(correct)}
+    return best
+
+
+def detectable_auc(n: int, m: int, attacks: int) -> float:
+    """Return the smallest AUC found with probability 0.9 at a shared level of 5 %, one-sided (Bonferroni)."""
+    from scipy.special import ndtri
+
+    return 0.5 + float(ndtri(1 - 0.05 / attacks) + ndtri(0.9)) * sqrt((n + m + 1) / (12 * n * m))
+
+
+def detectable_rate(n: int, m: int, attacks: int, allowed: float = 0.01) -> float | None:
+    """Return the smallest true-positive rate at `allowed` found with probability 0.9, or None if not estimable.
+
+    The critical count is the exact beta-binomial one; its own spread under a true rate t is that of a
+    binomial count plus that of the threshold, taken as proportional to t.
+    """
+    from scipy.stats import betabinom
+
+    k = floor(allowed * m + 1e-9)
+    if k < LEAST_FALSE_POSITIVES:
+        return None
+    critical = float(betabinom.isf(0.05 / attacks, n, k + 1, m - k)) / n
+    rates = np.linspace(critical, 1, 20_001)
+    spread = np.sqrt(rates * (1 - rates) / n + np.square(rates) * k / (2 * m * allowed) ** 2)
+    enough = np.flatnonzero(rates - 1.2816 * spread >= critical)
+    return float(rates[enough[0]]) if len(enough) else 1.0
+
+
+def simultaneous_z(alpha: float, attacks: int) -> float:
+    """Return the one-sided normal quantile for bounds that hold together (Bonferroni)."""
+    from scipy.special import ndtri
+
+    return float(ndtri(1 - alpha / attacks))
+
+
+def rounded(value: float, digits: int = 3) -> float:
+    """Round for the report: exact metrics can be used as an oracle on the training rows."""
+    return round(float(value), digits)
+
+
+def shown(count: int) -> Json:
+    """Return a count for the report, with one or two hidden."""
+    return "<3" if 0 < count < 3 else int(count)

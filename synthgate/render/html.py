@@ -1,0 +1,136 @@
+"""The report: one HTML file that opens offline, and a fragment of it for notebooks.
+
+Every text is escaped, and made visible where it holds characters that cannot be seen; the page's
+content security policy allows its own style and script, by hash, and nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import tomllib
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from synthgate._bundle import bundled
+from synthgate.findings import CheckResult, Finding, Limit, Status
+from synthgate.render import pictures, story, text
+from synthgate.verdict import Verdict, blocks
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+SHOWN_FINDINGS = 50
+"""Findings of one check on the page; the rest are counted there and stand in ``result.json``."""
+SHOWN_WORST = 3
+
+
+def render(verdict: Verdict) -> str:
+    """Return the report as one self-contained page."""
+    style, script = (source(name) for name in ("report.css", "report.js"))
+    page = _pages().get_template("report.html.j2")
+    return page.render(
+        **_view(verdict), style=style, script=script, policy=policy(style, script), shown_findings=SHOWN_FINDINGS
+    )
+
+
+def render_fragment(verdict: Verdict) -> str:
+    """Return a short, self-contained piece of HTML for a notebook: verdict, scores, failures, what is open."""
+    return _pages().get_template("fragment.html.j2").render(**_view(verdict))
+
+
+def policy(style: str, script: str) -> str:
+    """Return a content security policy that allows this style and this script, and nothing from anywhere."""
+    allowed = [base64.b64encode(hashlib.sha256(part.encode()).digest()).decode() for part in (style, script)]
+    parts = ("default-src 'none'", f"style-src 'sha256-{allowed[0]}'", f"script-src 'sha256-{allowed[1]}'")
+    return "; ".join((*parts, "base-uri 'none'", "form-action 'none'"))
+
+
+@cache
+def source(name: str) -> str:
+    """Return a file of ``reports/``."""
+    return bundled("reports").joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def _pages() -> Environment:
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    pages = Environment(
+        loader=FunctionLoader(lambda name: source(f"templates/{name}")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_final,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    words = tomllib.loads(source("glossary.toml"))
+    for function in (text.name, text.short, text.number, text.plain, text.percent, text.count, text.listed):
+        pages.filters[function.__name__] = function
+    pages.filters["sentence"] = text.sentence
+    pages.filters["term"] = lambda word: words["terms"].get(word, "")
+    pages.filters["metric"] = lambda metric: words["metrics"].get(metric, {"title": metric.replace("_", " ")})["title"]
+    pages.filters["meaning"] = _meaning_in(words["metrics"])
+    pages.globals.update(Status=Status, story=story, pictures=pictures, scale=_scale, nothing=text.NOTHING)
+    return pages
+
+
+def _final(value: Any) -> Any:
+    """Make what a template puts on the page visible; markup that the templates made stays as it is."""
+    return text.visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+def _meaning_in(metrics: Mapping[str, Mapping[str, str]]) -> Callable[[str], str]:
+    def meaning(metric: str) -> str:
+        return f"{metric}: {metrics[metric]['meaning']}" if metric in metrics else metric
+
+    return meaning
+
+
+def _scale(finding: Finding, each: Limit) -> pictures.Scale | None:
+    return pictures.scale(finding.measured.estimate, finding.measured.limit or each)
+
+
+def _view(verdict: Verdict) -> dict[str, Any]:
+    """Return what the templates show."""
+    grouped = story.families(verdict)
+    cards = [family for family in story.CARDS if family in grouped]
+    cards += [family for family in grouped if family not in cards]
+    troubles = story.troubles(verdict)
+    return {
+        "verdict": verdict,
+        "run": verdict.run,
+        "sign": story.OUTCOMES[verdict.outcome],
+        "opening": story.opening(verdict),
+        "counts": story.tally(verdict.checks),
+        "scores": verdict.scores,
+        "cards": [(family, grouped[family]) for family in cards],
+        "blocking": [_told(check) for check in troubles if blocks(check)],
+        "warnings": [_told(check) for check in troubles if not blocks(check)],
+        "open": story.left_open(verdict),
+        "families": [(family, [_told(check) for check in checks]) for family, checks in grouped.items()],
+        "waived": [(check, f) for check in verdict.checks for f in check.findings if f.waived],
+    }
+
+
+def _told(check: CheckResult) -> dict[str, Any]:
+    """Return a check with its findings worst first and its pictures."""
+    findings = story.ranked(check.findings, check.each)
+    bad = [f for f in findings if f.status in (Status.FAIL, Status.ERROR, Status.WARN)]
+    shaded = [f for f in findings if f.status in (Status.FAIL, Status.WARN)]
+    return {
+        "check": check,
+        "is_open": check.status in (Status.FAIL, Status.ERROR),
+        "findings": findings[:SHOWN_FINDINGS],
+        "more": max(0, len(findings) - SHOWN_FINDINGS),
+        "worst": bad[:SHOWN_WORST],
+        "n_bad": len(bad),
+        "score_scale": pictures.scale(check.score, check.threshold),
+        "distributions": pictures.present(map(pictures.distribution, findings), SHOWN_FINDINGS),
+        "heatmap": pictures.heatmap(check.details),
+        "contingencies": pictures.present(map(pictures.contingency, shaded), pictures.SHOWN_CONTINGENCIES),
+        "curves": pictures.roc(findings),
+        "bullets": pictures.bullets(findings),
+        "slices": pictures.slices(findings),
+    }
