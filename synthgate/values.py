@@ -21,6 +21,7 @@ IntArray = NDArray[np.int64]
 
 MAX_NUMBERS = 4_000_000
 MAX_LABELS = 2_000_000
+DENSE_FACTOR = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,13 @@ class NumberCounts:
     @classmethod
     def of(cls, numbers: FloatArray) -> NumberCounts:
         """Count the numbers of one batch; NaN stands for missing and is left out."""
-        kept = np.sort(numbers[~np.isnan(numbers)])
+        kept = numbers[~np.isnan(numbers)]
         if not len(kept):
             return cls.empty()
+        dense = _count_dense(kept)
+        if dense is not None:
+            return cls._bounded(*dense)
+        kept = np.sort(kept)
         first = np.flatnonzero(np.concatenate(([True], kept[1:] != kept[:-1])))
         # 0.0 added turns -0.0 into 0.0, so that the two are one value
         return cls._bounded(kept[first] + 0.0, np.diff(np.append(first, len(kept))))
@@ -100,6 +105,19 @@ class NumberCounts:
         """Return counts per bin, the bins being cut at the inner `edges` (left-closed)."""
         codes = np.searchsorted(edges, self.values, side="right")
         return np.bincount(codes, weights=self.counts, minlength=len(edges) + 1).astype(np.int64)
+
+
+def _count_dense(kept: FloatArray) -> tuple[FloatArray, IntArray] | None:
+    """Count whole numbers of a narrow range without sorting, or return None for others."""
+    low, high = float(kept.min()), float(kept.max())
+    if not (np.isfinite(low) and np.isfinite(high)) or high / 2 - low / 2 > DENSE_FACTOR * len(kept) or abs(low) > 2**52:
+        return None
+    offsets = (kept - low).astype(np.intp)
+    if not (offsets + low == kept).all():
+        return None
+    counts = np.bincount(offsets)
+    seen = np.flatnonzero(counts)
+    return seen + low, counts[seen]
 
 
 @dataclass(frozen=True, slots=True)

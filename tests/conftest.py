@@ -9,9 +9,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import settings
 
 from synthgate.evidence import Evidence, count_side, make_plan
 from synthgate.tables import open_table
+
+# times on a shared machine say nothing, and the first call pays for imports
+settings.register_profile("synthgate", deadline=None)
+settings.load_profile("synthgate")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

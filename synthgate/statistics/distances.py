@@ -8,6 +8,7 @@ the expected distance and its spread follow cell by cell from the pooled counts 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import pi, sqrt
 
 import numpy as np
@@ -110,6 +111,7 @@ def _split(counts: IntArray, total: int, a: float, b: float) -> Reference:
     return Reference(0.5 * float(mean.sum()), 0.5 * sqrt(float(variance.sum()) * cells / (cells - 1)))
 
 
+@lru_cache(maxsize=64)
 def _small_cells(a: float, b: float, n: float, m: float) -> FloatArray:
     """Return ``E|X/n - Y/m|`` for cells of 0..EXACT_CELLS pooled rows, split multinomially."""
     from scipy.special import gammaln

@@ -150,7 +150,8 @@ def _correlation_matrix(side: SampleSide, names: list[str]) -> NDArray[np.float6
             keep = ~(gone[i] | gone[j])
             value = pearson(data[i][keep], data[j][keep])
         out[i, j] = out[j, i] = value
-    return np.clip(out, -1, 1)
+    clipped: NDArray[np.float64] = np.clip(out, -1, 1)
+    return clipped
 
 
 def pearson(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:

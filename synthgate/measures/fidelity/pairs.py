@@ -12,7 +12,6 @@ from synthgate.findings import Estimate, Json, Ledger, Measured, Measurement, Sk
 from synthgate.measures.fidelity import compatible
 from synthgate.measures.fidelity.columns import drifted
 from synthgate.statistics.distances import (
-    FloatArray,
     IntArray,
     careless_total_variation,
     cramers_v,
@@ -53,6 +52,7 @@ def pairs(evidence: Evidence, options: Options) -> Measurement:
     floors = [(e.ceiling or 0.0) - strength for e, strength in zip(estimates, strengths, strict=True)]
     score = average(estimates, least=LEAST_MEAN_SCALE, floors=floors, half=_half_width(evidence, names))
     at = score.position.value if score.position else score.value
+    by_plan = list(findings)
     findings.sort(key=lambda f: f.estimate.position.value if f.estimate and f.estimate.position else 1.0)
     return Measurement(
         reason=(
@@ -63,7 +63,7 @@ def pairs(evidence: Evidence, options: Options) -> Measurement:
         score=score,
         ledger=Ledger(len(names), tuple(skipped)),
         power=_power(evidence, estimates, z),
-        details={"sdmetrics": compatible_scores.summary, "heatmap": _heatmap(evidence, names)},
+        details={"sdmetrics": compatible_scores.summary, "heatmap": _heatmap(by_plan)},
     )
 
 
@@ -165,30 +165,22 @@ def _contingency(evidence: Evidence, pair: PairName) -> Json:
     return {"rows": rows, "columns": columns, "real": shares(real), "synthetic": shares(synthetic)}
 
 
-def _heatmap(evidence: Evidence, names: list[PairName]) -> Json:
-    """Return bias-corrected Cramer's V of every pair, real and synthetic."""
-    columns = list(dict.fromkeys(name for pair in names for name in pair))[:MAX_HEATMAP]
+def _heatmap(findings: list[Measured]) -> Json:
+    """Return the bias-corrected Cramer's V of every pair, real and synthetic, as matrices."""
+    columns = list(dict.fromkeys(name for found in findings for name in found.columns))[:MAX_HEATMAP]
     at = {name: k for k, name in enumerate(columns)}
 
-    def matrix(tables: dict[PairName, IntArray]) -> FloatArray:
-        out = np.eye(len(columns))
-        for pair in names:
-            if pair[0] in at and pair[1] in at:
-                out[at[pair[0]], at[pair[1]]] = out[at[pair[1]], at[pair[0]]] = cramers_v(tables[pair])
+    def matrix(key: str) -> list[list[float]]:
+        out = [[1.0 if i == j else 0.0 for j in columns] for i in columns]
+        for found in findings:
+            if all(name in at for name in found.columns):
+                i, j = (at[name] for name in found.columns)
+                out[i][j] = out[j][i] = round(float(str(found.details[key])), 4)
         return out
 
-    real, synthetic = matrix(evidence.pair_tables["real"]), matrix(evidence.pair_tables["synthetic"])
-
-    def rounded(values: FloatArray) -> Json:
-        return [[round(float(v), 4) for v in row] for row in values]
-
-    shown: list[Json] = [*columns]
-    return {
-        "columns": shown,
-        "real": rounded(real),
-        "synthetic": rounded(synthetic),
-        "difference": rounded(synthetic - real),
-    }
+    real, synthetic = matrix("association_real"), matrix("association_synthetic")
+    difference = [[round(s - r, 4) for r, s in zip(*rows, strict=True)] for rows in zip(real, synthetic, strict=True)]
+    return {"columns": columns, "real": real, "synthetic": synthetic, "difference": difference}
 
 
 def _power(evidence: Evidence, estimates: list[Estimate], z: float) -> str:
