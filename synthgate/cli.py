@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from synthgate.errors import SynthgateError, UsageError, nearest
+from synthgate.render import FORMATS
 
 if TYPE_CHECKING:
     from synthgate.verdict import Verdict
 
-FORMATS = ("html", "json", "junit", "markdown", "sarif")
 PRESETS = ("default", "training", "release", "share")
 DEFAULT_FORMATS = "html,json"
 GATE_FILE = "synthgate.yaml"
@@ -228,13 +228,13 @@ def write_reports(verdict: Verdict, folder: Path, formats: Sequence[str]) -> lis
     import shutil
     from tempfile import mkdtemp
 
-    from synthgate.render import FILE_NAMES, write
+    from synthgate.render import write
 
     aside: Path | None = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         aside = Path(mkdtemp(prefix=".synthgate-", dir=folder))
-        made = [write(verdict, aside / FILE_NAMES[name], name) for name in formats]
+        made = [write(verdict, aside / FORMATS[name], name) for name in formats]
         return [path.replace(folder / path.name) for path in made]
     except OSError as error:
         raise UsageError(

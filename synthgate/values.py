@@ -110,14 +110,18 @@ class NumberCounts:
 def _count_dense(kept: FloatArray) -> tuple[FloatArray, IntArray] | None:
     """Count whole numbers of a narrow range without sorting, or return None for others."""
     low, high = float(kept.min()), float(kept.max())
-    if not (np.isfinite(low) and np.isfinite(high)) or high / 2 - low / 2 > DENSE_FACTOR * len(kept) or abs(low) > 2**52:
+    if (
+        not (np.isfinite(low) and np.isfinite(high))
+        or high / 2 - low / 2 > DENSE_FACTOR * len(kept)
+        or abs(low) > 2**52
+    ):
         return None
     offsets = (kept - low).astype(np.intp)
     if not (offsets + low == kept).all():
         return None
     counts = np.bincount(offsets)
     seen = np.flatnonzero(counts)
-    return seen + low, counts[seen]
+    return (seen + low).astype(np.float64), counts[seen].astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ from typing import Any
 from synthgate.errors import GateFileError, nearest
 
 
+PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map"))
+
+
 @dataclass(frozen=True)
 class Node:
     """A mapping of a YAML file, which knows where its keys stand.
@@ -194,25 +197,28 @@ def read_yaml_file(path: Path) -> Node:
 def _plain(value: Any, path: str, lines: dict[str, int], file: str) -> Any:
     """Return plain Python values, noting the line of every key and list item."""
     tag = getattr(getattr(value, "tag", None), "value", None)
-    if tag is not None and not str(tag).startswith("tag:yaml.org,2002:"):
+    if tag is not None and str(tag) not in PLAIN_TAGS:
         raise GateFileError(file, f"the tag {tag} is not allowed", "write plain values")
+    marks: Any = getattr(value, "lc", None)
     if isinstance(value, dict):
         out = {}
         for key, item in value.items():
             name = key if isinstance(key, str) else str(key)
             here = f"{path}.{name}" if path else name
-            lines[here] = value.lc.key(key)[0] + 1
+            lines[here] = marks.key(key)[0] + 1
             out[name] = _plain(item, here, lines, file)
         return out
     if isinstance(value, list):
         out_list = []
         for at, item in enumerate(value):
             here = f"{path}.{at}"
-            lines[here] = value.lc.item(at)[0] + 1
+            lines[here] = marks.item(at)[0] + 1
             out_list.append(_plain(item, here, lines, file))
         return out_list
     if isinstance(value, bool) or value is None:
         return value
+    if tag is not None:
+        return str(value.value)
     for kind in (int, float, str):
         if isinstance(value, kind):
             return kind(value)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 SHOWN_FINDINGS = 50
 """Findings of one check on the page; the rest are counted there and stand in ``result.json``."""
 SHOWN_WORST = 3
+PLAIN = re.compile(r"[a-z][a-zA-Z0-9_.-]{1,60}")
 
 
 def render(verdict: Verdict) -> str:
@@ -110,8 +112,14 @@ def _view(verdict: Verdict) -> dict[str, Any]:
         "warnings": [_told(check) for check in troubles if not blocks(check)],
         "open": story.left_open(verdict),
         "families": [(family, [_told(check) for check in checks]) for family, checks in grouped.items()],
+        "ids": _anchors([*grouped, *(check.id for check in verdict.checks)]),
         "waived": [(check, f) for check in verdict.checks for f in check.findings if f.waived],
     }
+
+
+def _anchors(names: Sequence[str]) -> dict[str, str]:
+    """Return an HTML id for each name: itself where it is plain, so that links to it stay right."""
+    return {name: name if PLAIN.fullmatch(name) else f"part-{at}" for at, name in enumerate(names)}
 
 
 def _told(check: CheckResult) -> dict[str, Any]:

@@ -234,7 +234,9 @@ def utility() -> CheckResult:
 
 def membership() -> CheckResult:
     findings = []
-    for at, (attack, auc) in enumerate([("linkage", 0.561), ("value_ratio", 0.532), ("dcr", 0.507), ("dcr_cal", 0.503)]):
+    for at, (attack, auc) in enumerate(
+        [("linkage", 0.561), ("value_ratio", 0.532), ("dcr", 0.507), ("dcr_cal", 0.503)]
+    ):
         fpr = np.concatenate([[0.0], np.logspace(-3, 0, 60)])
         tpr = fpr ** (1 / auc - 1)
         measured = Measured(

@@ -120,22 +120,32 @@ def _column(evidence: Evidence, plan: ColumnPlan, z: float) -> tuple[list[Measur
     estimate = _cell_estimate(cells, z)
     details: dict[str, Json] = {
         "distribution": _picture(plan, cells),
-        "jensen_shannon_distance": jensen_shannon(cells.real, cells.synthetic),
         "n_real": real.present,
         "n_synthetic": synthetic.present,
     }
-    found = [_missing(plan, real, synthetic, holdout, z)]
+    shown = [_shown(plan, "jensen_shannon_distance", jensen_shannon(cells.real, cells.synthetic), "in [0, 1]")]
+    missing = _missing(plan, real, synthetic, holdout, z)
     if plan.role.is_discrete:
-        found.insert(0, _finding("tv_complement", plan, estimate, details))
-        return found, estimate
+        return [_finding("tv_complement", plan, estimate, details), missing, *shown], estimate
     shape = _ks_estimate(real, synthetic, holdout, z)
     _, spread = real.numbers.mean_std()
     gap = wasserstein(real.numbers, synthetic.numbers)
-    if spread > 0 and np.isfinite(gap):
-        details["wasserstein_in_std"] = gap / spread
-    found.insert(0, _finding("binned_tv_complement", plan, estimate, {}))
-    found.insert(0, _finding("ks_complement", plan, shape, details))
-    return found, shape
+    if spread > 0 and np.isfinite(gap / spread):
+        shown.append(_shown(plan, "wasserstein_distance", gap / spread, "real standard deviations"))
+    found = [_finding("ks_complement", plan, shape, details), _finding("binned_tv_complement", plan, estimate, {})]
+    return [*found, missing, *shown], shape
+
+
+def _shown(plan: ColumnPlan, metric: str, value: float, unit: str) -> Measured:
+    """Return a number that is shown for comparison with other tools, and never judged."""
+    words = metric.replace("_", " ")
+    return Measured(
+        metric=metric,
+        message=f"{words} {value:.4g} ({unit}); shown, not judged",
+        estimate=Estimate.exact(value),
+        columns=(plan.name,),
+        judged=False,
+    )
 
 
 def _all_missing(plan: ColumnPlan) -> tuple[list[Measured], Estimate]:

@@ -59,7 +59,7 @@ def pairs(evidence: Evidence, options: Options) -> Measurement:
             f"the joint shares of {len(names)} pairs lie {at:.0%} of the way "
             "from independent columns to fresh real rows"
         ),
-        findings=tuple(_with_pictures(evidence, findings)),
+        findings=(*_with_pictures(evidence, findings), *(_information(f) for f in by_plan)),
         score=score,
         ledger=Ledger(len(names), tuple(skipped)),
         power=_power(evidence, estimates, z),
@@ -132,6 +132,18 @@ def _pair(evidence: Evidence, pair: PairName, z: float, compat: Json) -> Measure
         there, here = details["association_real"], details["association_synthetic"]
         message += f"; association {there:.2f} in real, {here:.2f} in synthetic"
     return Measured(metric="contingency_similarity", message=message, estimate=estimate, columns=pair, details=details)
+
+
+def _information(found: Measured) -> Measured:
+    """Return the change in mutual information of a pair, shown and never judged."""
+    real, synthetic = (float(str(found.details[f"mutual_information_{side}"])) for side in ("real", "synthetic"))
+    return Measured(
+        metric="mutual_information_difference",
+        message=f"mutual information {synthetic:.4g} nats in synthetic, {real:.4g} in real; shown, not judged",
+        estimate=Estimate.exact(synthetic - real),
+        columns=found.columns,
+        judged=False,
+    )
 
 
 def _with_pictures(evidence: Evidence, findings: list[Measured]) -> list[Measured]:

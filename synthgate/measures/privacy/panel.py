@@ -97,7 +97,7 @@ def make_panel(encoding: Encoding, profile: str) -> Panel:
     home = np.arange(len(nonmembers)) % folds
     references = tuple(nonmembers.take(np.flatnonzero(home != f)[:MAX_REFERENCE]) for f in range(folds))
     return Panel(
-        queries=_join(asked[0], asked[1]),
+        queries=join(asked[0], asked[1]),
         member=np.repeat([True, False], [len(rows) for rows in asked]),
         fold=fold,
         references=references,
@@ -116,7 +116,8 @@ def _affordable(encoding: Encoding, nonmembers: int, profile: str) -> int:
     return max(LEAST_QUERIES, min(QUERIES[profile], int(MAX_WORK[profile] / each)))
 
 
-def _join(first: Rows, second: Rows) -> Rows:
+def join(first: Rows, second: Rows) -> Rows:
+    """Return the rows of both, first then second."""
     return Rows(
         tuple(np.concatenate(pair) for pair in zip(first.codes, second.codes, strict=True)),
         np.concatenate([first.dense, second.dense]),

@@ -1,0 +1,119 @@
+"""JSON Schemas of the gate file and of declared checks, made from what the readers accept."""
+
+from __future__ import annotations
+
+import json
+
+from synthgate.declared import CHECK_KEYS, FAMILIES, NEEDS, UNDECIDED, declared_checks, preset_names
+from synthgate.findings import Json, Severity
+from synthgate.gatefile import VERSION
+from synthgate.roles import Role
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+SHARE: dict[str, Json] = {"type": "number", "minimum": 0, "maximum": 1}
+TEXTS: dict[str, Json] = {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+LIMIT: dict[str, Json] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {"min": SHARE, "max": SHARE, "min_position": SHARE},
+}
+KINDS = {bool: "boolean", int: "integer", float: "number", str: "string"}
+
+
+def _closed(properties: dict[str, Json], required: list[Json] | None = None) -> dict[str, Json]:
+    out: dict[str, Json] = {"type": "object", "additionalProperties": False, "properties": properties}
+    return {**out, "required": required} if required else out
+
+
+def _severity() -> Json:
+    return {"enum": [str(severity) for severity in Severity]}
+
+
+def _policy() -> dict[str, Json]:
+    """Return what a gate file may say of each check."""
+    common: dict[str, Json] = {
+        "min": SHARE,
+        "max": SHARE,
+        "min_position": SHARE,
+        "each": LIMIT,
+        "severity": _severity(),
+        "require": {"type": "boolean"},
+        "inconclusive": {"enum": list(UNDECIDED)},
+        "skip": {"type": "boolean"},
+    }
+    out: dict[str, Json] = {}
+    for check in declared_checks():
+        options: dict[str, Json] = {
+            key: {"type": KINDS.get(type(value), "string")} for key, value in check.options.items()
+        }
+        out[check.id] = {**_closed({**common, **options}), "description": check.question}
+    return out
+
+
+def gate_schema() -> dict[str, Json]:
+    """Return the JSON Schema of ``synthgate.yaml``."""
+    constraint = _closed(
+        {
+            "sql": {"type": "string"},
+            "name": {"type": "string"},
+            "tolerance": SHARE,
+            "severity": _severity(),
+            "where": {"type": "string"},
+        },
+        ["sql"],
+    )
+    waiver = _closed(
+        {
+            "check": {"enum": [check.id for check in declared_checks()]},
+            "columns": TEXTS,
+            "until": {"type": "string", "format": "date"},
+            "reason": {"type": "string"},
+            "owner": {"type": "string"},
+        },
+        ["check", "until", "reason"],
+    )
+    paths: dict[str, Json] = {key: {"type": "string"} for key in ("real", "synthetic", "holdout", "metadata")}
+    role: Json = {"enum": [str(role) for role in Role]}
+    properties: dict[str, Json] = {
+        "version": {"const": VERSION},
+        **paths,
+        "target": TEXTS,
+        "preset": {"enum": list(preset_names())},
+        "seed": {"type": "integer", "minimum": 0},
+        "roles": {"type": "object", "additionalProperties": {"oneOf": [role, _closed({"role": role})]}},
+        "key": TEXTS,
+        "missing_values": TEXTS,
+        "constraints": {"type": "array", "items": {"oneOf": [{"type": "string"}, constraint]}},
+        "checks": _closed(_policy()),
+        "waivers": {"type": "array", "items": waiver},
+        "allow_code": {"type": "boolean"},
+    }
+    return {"$schema": DIALECT, "title": "A synthgate gate file", **_closed(properties)}
+
+
+def check_schema() -> dict[str, Json]:
+    """Return the JSON Schema of the files under ``checks/``."""
+    text: Json = {"type": "string"}
+    special: dict[str, Json] = {
+        "needs": {"type": "array", "items": {"enum": list(NEEDS)}},
+        "threshold": LIMIT,
+        "each": LIMIT,
+        "severity": _severity(),
+        "required": {"type": "boolean"},
+        "inconclusive": {"enum": list(UNDECIDED)},
+        "options": {"type": "object"},
+        "sources": {"type": "array", "items": text},
+        "id": {"type": "string", "pattern": f"^({'|'.join(FAMILIES)})\\.[a-z_]+$"},
+    }
+    properties: dict[str, Json] = {key: special.get(key, text) for key in CHECK_KEYS}
+    check = _closed(properties, ["id", "title", "question", "why", "remedy"])
+    return {
+        "$schema": DIALECT,
+        "title": "Declared checks",
+        **_closed({"checks": {"type": "array", "items": check}}, ["checks"]),
+    }
+
+
+def as_text(schema: dict[str, Json]) -> str:
+    """Return a schema as the shipped file holds it."""
+    return json.dumps(schema, indent=2) + "\n"
