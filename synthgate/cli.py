@@ -267,21 +267,31 @@ def _tell_timings(verdict: Verdict) -> None:
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), default=Path(GATE_FILE), show_default=True, help="File to write."
 )
+@click.option("--sdv", type=click.Path(path_type=Path), help="Also write SDV metadata (JSON) to this file.")
 @click.option("--force", is_flag=True, help="Overwrite the file.")
-def init(real: str, metadata: Path | None, out: Path, force: bool) -> None:  # noqa: FBT001
+def init(real: str, metadata: Path | None, out: Path, sdv: Path | None, force: bool) -> None:  # noqa: FBT001 - click passes options so
     """Write a gate file for REAL: its roles, keys and simple rules, ready to edit."""
-    from synthgate.scaffold import gate_yaml
+    from synthgate.scaffold import gate_yaml, sdv_json
 
-    if out.exists() and not force:
-        raise UsageError(str(out), "the file exists already", "use --force to overwrite it, or -o for another name")
-    text = gate_yaml(real, metadata)
-    aside = out.with_name(out.name + ".part")
+    for path in filter(None, (out, sdv)):
+        if path.exists() and not force:
+            raise UsageError(
+                str(path), "the file exists already", "use --force to overwrite it, or choose another name"
+            )
+    _write_whole(out, gate_yaml(real, metadata))
+    click.echo(f"wrote {out}: edit it, then run `synthgate run --gate {out}`")
+    if sdv is not None:
+        _write_whole(sdv, sdv_json(real, metadata))
+        click.echo(f"wrote {sdv}")
+
+
+def _write_whole(path: Path, text: str) -> None:
+    aside = path.with_name(path.name + ".part")
     try:
         aside.write_text(text, encoding="utf-8")
-        aside.replace(out)
+        aside.replace(path)
     except OSError as error:
-        raise UsageError(str(out), f"the file cannot be written: {error.strerror}", "choose another -o") from error
-    click.echo(f"wrote {out}: edit it, then run `synthgate run --gate {out}`")
+        raise UsageError(str(path), f"the file cannot be written: {error.strerror}", "choose another name") from error
 
 
 @commands.command()

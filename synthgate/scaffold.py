@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthgate.bridges.sdv import Metadata, read_metadata
+from synthgate.bridges.sdv import Metadata, read_metadata, write_metadata
 from synthgate.roles import Role
 from synthgate.values import NumberCounts
 
 if TYPE_CHECKING:
     from synthgate.counts import ColumnCounts
     from synthgate.plan import Plan
+    from synthgate.tables import Table
 
 HEADER = """\
 # A gate for {source}: which checks decide whether synthetic rows may stand in for real ones.
@@ -40,14 +41,7 @@ def gate_yaml(real: object, metadata: str | Path | Mapping[str, Any] | None = No
 
     from ruamel.yaml import YAML
 
-    from synthgate.evidence import count_side, make_plan
-    from synthgate.tables import open_table
-
-    described = read_metadata(metadata) if metadata is not None else Metadata()
-    table = open_table(real, name="real")
-    plan = make_plan(table, described.roles, (), described.layouts)
-    counts = count_side(plan, table, 0).counts.columns
-    keys = list(described.keys) or _keys(plan, counts)
+    table, plan, counts, keys = _look(real, metadata)
     content: dict[str, Any] = {
         "real": table.source,
         "synthetic": "synthetic" + "".join(Path(table.source).suffixes[-2:] or [".parquet"]),
@@ -65,6 +59,27 @@ def gate_yaml(real: object, metadata: str | Path | Mapping[str, Any] | None = No
     hints = "# holdout: holdout.parquet   # real rows that the generator never saw: without them no privacy verdict\n"
     hints += "# target: COLUMN             # what models will predict\npreset: default\n"
     return HEADER.format(source=table.source.replace("\n", " ")) + stream.getvalue() + hints
+
+
+def sdv_json(real: object, metadata: str | Path | Mapping[str, Any] | None = None) -> str:
+    """Return SDV metadata (SINGLE_TABLE_V1, JSON) of a real table, from the same look as :func:`gate_yaml`."""
+    import json
+
+    _, plan, _, keys = _look(real, metadata)
+    return json.dumps(write_metadata(plan, tuple(keys)), indent=2, ensure_ascii=False) + "\n"
+
+
+def _look(
+    real: object, metadata: str | Path | Mapping[str, Any] | None
+) -> tuple[Table, Plan, Mapping[str, ColumnCounts], list[str]]:
+    from synthgate.evidence import count_side, make_plan
+    from synthgate.tables import open_table
+
+    described = read_metadata(metadata) if metadata is not None else Metadata()
+    table = open_table(real, name="real")
+    plan = make_plan(table, described.roles, (), described.layouts)
+    counts = count_side(plan, table, 0).counts.columns
+    return table, plan, counts, list(described.keys) or _keys(plan, counts)
 
 
 def _keys(plan: Plan, counts: Mapping[str, ColumnCounts]) -> list[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
-from synthgate.declared import CHECK_KEYS, FAMILIES, NEEDS, UNDECIDED, declared_checks, preset_names
+from synthgate.declared import CHECK_KEYS, FAMILIES, NEEDS, UNDECIDED, declared_checks, index, preset_names
 from synthgate.findings import Json, Severity
 from synthgate.gatefile import VERSION
 from synthgate.roles import Role
@@ -17,6 +18,7 @@ LIMIT: dict[str, Json] = {
     "additionalProperties": False,
     "properties": {"min": SHARE, "max": SHARE, "min_position": SHARE},
 }
+INDEX_MARK = "<!-- index -->\n"
 KINDS = {bool: "boolean", int: "integer", float: "number", str: "string"}
 
 
@@ -114,6 +116,19 @@ def check_schema() -> dict[str, Json]:
     }
 
 
+def write_all(folder: Path) -> None:
+    """Write both schemas, and the index in the README, into the folder of declared checks."""
+    (folder / "gate.schema.json").write_text(as_text(gate_schema()), encoding="utf-8")
+    (folder / "check.schema.json").write_text(as_text(check_schema()), encoding="utf-8")
+    readme = folder / "README.md"
+    head = readme.read_text(encoding="utf-8").split(INDEX_MARK)[0]
+    readme.write_text(f"{head}{INDEX_MARK}{index()}\n", encoding="utf-8")
+
+
 def as_text(schema: dict[str, Json]) -> str:
     """Return a schema as the shipped file holds it."""
     return json.dumps(schema, indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    write_all(Path("checks"))

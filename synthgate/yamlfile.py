@@ -9,7 +9,6 @@ from typing import Any
 
 from synthgate.errors import GateFileError, nearest
 
-
 PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map"))
 
 

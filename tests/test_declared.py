@@ -13,7 +13,7 @@ from synthgate.declared import declared_checks, index, preset_names
 from synthgate.errors import GateFileError
 from synthgate.findings import Severity
 from synthgate.gatefile import load_gate
-from synthgate.schemas import as_text, check_schema, gate_schema
+from synthgate.schemas import INDEX_MARK, as_text, check_schema, gate_schema
 from synthgate.yamlfile import read_yaml
 
 
@@ -39,7 +39,7 @@ def test_the_shipped_schemas_and_the_index_are_those_of_the_code():
     folder = bundled("checks")
     assert folder.joinpath("gate.schema.json").read_text() == as_text(gate_schema())
     assert folder.joinpath("check.schema.json").read_text() == as_text(check_schema())
-    assert folder.joinpath("README.md").read_text().split("<!-- index -->\n")[1] == index() + "\n"
+    assert folder.joinpath("README.md").read_text().split(INDEX_MARK)[1] == index() + "\n"
 
 
 def test_the_shipped_files_meet_their_schema():

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 SHOWN_FINDINGS = 50
 """Findings of one check on the page; the rest are counted there and stand in ``result.json``."""
 SHOWN_WORST = 3
+SHOWN_IN_FRAGMENT = 6
 PLAIN = re.compile(r"[a-z][a-zA-Z0-9_.-]{1,60}")
 
 
@@ -39,7 +40,7 @@ def render(verdict: Verdict) -> str:
 
 def render_fragment(verdict: Verdict) -> str:
     """Return a short, self-contained piece of HTML for a notebook: verdict, scores, failures, what is open."""
-    return _pages().get_template("fragment.html.j2").render(**_view(verdict))
+    return _pages().get_template("fragment.html.j2").render(**_view(verdict), most=SHOWN_IN_FRAGMENT)
 
 
 def policy(style: str, script: str) -> str:

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from synthgate.findings import Estimate, Finding, Limit
+from synthgate.render.text import name, percent
 
 HEAT_LEVELS = 9
 Picture = TypeVar("Picture")
@@ -255,17 +256,24 @@ def _roc_path(points: Sequence[tuple[float, float]]) -> str:
 
 def _rates(found: Any) -> dict[str, str]:
     """Return true positive rates by false positive rate, as text: a number, or a mapping with its interval."""
-    from synthgate.render.text import percent
-
     out: dict[str, str] = {}
     for rate, value in found.items() if isinstance(found, Mapping) else ():
         if isinstance(value, Mapping):
             low, high = _number(value.get("low")), _number(value.get("high"))
             band = f" ({percent(low)} to {percent(high)})" if low is not None and high is not None else ""
-            out[str(rate)] = percent(_number(value.get("value"))) + band
+            out[_rate_label(rate)] = percent(_number(value.get("value"))) + band
         else:
-            out[str(rate)] = percent(_number(value))
+            out[_rate_label(rate)] = percent(_number(value))
     return out
+
+
+def _rate_label(rate: Any) -> str:
+    """Return a rate as a percentage, or whatever else the key says."""
+    try:
+        share = float(rate)
+    except (TypeError, ValueError):
+        return name(rate)
+    return percent(share).replace(".0 ", " ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ compared within a fold only. The ensemble is fixed and versioned, since adding a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -16,6 +16,7 @@ import numpy as np
 from synthgate.measures.privacy.encodings import Encoding, Floats, Ints, Rows
 from synthgate.measures.privacy.neighbours import agreement_index, best_agreement, distance_index, nearest
 from synthgate.measures.privacy.panel import Panel
+from synthgate.measures.privacy.threads import spread
 
 ENSEMBLE = "v1"
 NEAR = 8
@@ -113,37 +114,39 @@ def linkage(stage: Stage) -> Floats:
 
 def value_ratio(stage: Stage) -> Floats:
     """How much more often each cell's exact value occurs in synthetic than in reference rows."""
-    sets = [(c.card, (at,)) for at, c in enumerate(stage.encoding.columns)]
-    return _ratio(stage, sets, binned=False)
+    return _ratio(stage, _singles(stage.encoding), binned=False)
 
 
 def marginal_pairs(stage: Stage) -> Floats:
-    """The same for pairs of exact values."""
+    """How much more often each pair of exact values occurs in synthetic than in reference rows."""
     return _ratio(stage, _pairs(stage.encoding), binned=False)
 
 
 def marginal_bins(stage: Stage) -> Floats:
-    """The same for coarse values, alone, in pairs and in triples (a discrete density ratio)."""
+    """How much more often coarse values, pairs and triples of them occur: a discrete density ratio."""
     encoding = stage.encoding
-    singles = [(0, (at,)) for at in range(len(encoding.columns))]
-    return _ratio(stage, [*singles, *_pairs(encoding), *_triples(encoding)], binned=True)
+    return _ratio(stage, [*_singles(encoding), *_pairs(encoding), *_triples(encoding)], binned=True)
 
 
-def _pairs(encoding: Encoding) -> list[tuple[int, tuple[int, ...]]]:
+def _singles(encoding: Encoding) -> list[tuple[int, ...]]:
+    return [(at,) for at in range(len(encoding.columns))]
+
+
+def _pairs(encoding: Encoding) -> list[tuple[int, ...]]:
     every = list(combinations(range(len(encoding.columns)), 2))
     if len(encoding.columns) > ALL_PAIRS_COLUMNS:
         every = _most_informative(encoding, every)[:MAX_PAIRS]
-    return [(0, pair) for pair in every]
+    return list(every)
 
 
-def _triples(encoding: Encoding) -> list[tuple[int, tuple[int, ...]]]:
+def _triples(encoding: Encoding) -> list[tuple[int, ...]]:
     columns = len(encoding.columns)
     if columns <= ALL_TRIPLES_COLUMNS:
-        return [(0, triple) for triple in combinations(range(columns), 3)]
+        return list(combinations(range(columns), 3))
     pairs = _most_informative(encoding, list(combinations(range(columns), 2)))[: MAX_TRIPLES // 4]
     partners = {at: [b if a == at else a for a, b in pairs if at in (a, b)] for at in range(columns)}
     found = {tuple(sorted({*pair, third})) for pair in pairs for at in pair for third in partners[at]}
-    return [(0, triple) for triple in sorted(found) if len(triple) == 3][:MAX_TRIPLES]
+    return [triple for triple in sorted(found) if len(triple) == 3][:MAX_TRIPLES]
 
 
 def _most_informative(encoding: Encoding, pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -161,7 +164,7 @@ def _most_informative(encoding: Encoding, pairs: list[tuple[int, int]]) -> list[
     return [pairs[at] for at in np.argsort(-np.array(scores), kind="stable")]
 
 
-def _ratio(stage: Stage, sets: list[tuple[int, tuple[int, ...]]], *, binned: bool) -> Floats:
+def _ratio(stage: Stage, sets: Sequence[tuple[int, ...]], *, binned: bool) -> Floats:
     """Sum over column sets of the smoothed log ratio of how often the record's values occur in S and in R."""
     panel, encoding = stage.panel, stage.encoding
     whole = [panel.queries, stage.synthetic, *panel.references]
@@ -172,7 +175,7 @@ def _ratio(stage: Stage, sets: list[tuple[int, tuple[int, ...]]], *, binned: boo
         pool = [column.bins[codes] for column, codes in zip(encoding.columns, pool, strict=True)]
         sizes = [int(column.bins.max()) + 1 for column in encoding.columns]
     scores = np.zeros(len(panel.queries))
-    for _, columns in sets:
+    for columns in sets:
         keys, cells = _joint(pool, sizes, columns)
         synthetic = np.bincount(keys[ends[0] : ends[1]], minlength=cells)
         up = np.log((synthetic + 1.0) / (len(stage.synthetic) + 1.0))
@@ -204,22 +207,25 @@ def tree_matrix(encoding: Encoding, rows: Rows) -> Floats:
 
 def logan_clf(stage: Stage) -> Floats:
     """Log-odds of a boosted classifier that tells synthetic from reference rows (LOGAN, Hayes et al. 2019)."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from threadpoolctl import threadpool_limits
-
+    folds = [(f, *fold) for f, fold in enumerate(stage.folds())]
     scores = np.empty(len(stage.panel.queries))
-    for f, (at, queries, reference) in enumerate(stage.folds()):
-        rng = np.random.default_rng([stage.seed, f, *b"logan"])
-        fake = _some(stage.synthetic, min(TRAINED_ROWS, 3 * len(reference)), rng)
-        real = _some(reference, TRAINED_ROWS, rng)
-        x = np.concatenate([tree_matrix(stage.encoding, fake), tree_matrix(stage.encoding, real)])
-        y = np.repeat([1, 0], [len(fake), len(real)])
-        model = HistGradientBoostingClassifier(
-            max_iter=TRAINED_ROUNDS, class_weight="balanced", early_stopping=False, random_state=stage.seed
-        )
-        with threadpool_limits(1, "openmp"):
-            model.fit(x, y)
-            scores[at] = model.decision_function(tree_matrix(stage.encoding, queries))
+    for (_, at, _, _), found in zip(folds, spread(lambda fold: _classify(stage, *fold), folds), strict=True):
+        scores[at] = found
+    return scores
+
+
+def _classify(stage: Stage, f: int, _: Ints, queries: Rows, reference: Rows) -> Floats:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    rng = np.random.default_rng([stage.seed, f, *b"logan"])
+    fake = _some(stage.synthetic, min(TRAINED_ROWS, 3 * len(reference)), rng)
+    real = _some(reference, TRAINED_ROWS, rng)
+    x = np.concatenate([tree_matrix(stage.encoding, fake), tree_matrix(stage.encoding, real)])
+    y = np.repeat([1, 0], [len(fake), len(real)])
+    model = HistGradientBoostingClassifier(
+        max_iter=TRAINED_ROUNDS, class_weight="balanced", early_stopping=False, random_state=stage.seed
+    )
+    scores: Floats = model.fit(x, y).decision_function(tree_matrix(stage.encoding, queries))
     return scores
 
 

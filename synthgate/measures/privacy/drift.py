@@ -13,8 +13,9 @@ import numpy as np
 
 from synthgate.measures.privacy.attacks import tree_matrix
 from synthgate.measures.privacy.encodings import Encoding, Floats, Rows
-from synthgate.measures.privacy.inference import Auc, Places, stratified_auc
+from synthgate.measures.privacy.inference import Auc, Flags, Places, stratified_auc
 from synthgate.measures.privacy.panel import Panel
+from synthgate.measures.privacy.threads import spread
 
 LEVEL = 0.01
 DECILES = 10
@@ -61,8 +62,11 @@ def measure_drift(encoding: Encoding, panel: Panel, seed: int) -> Drift:
     half = _halves(panel)
     x = tree_matrix(encoding, panel.queries)
     scores = np.empty(len(half))
+    found = spread(
+        lambda side: _blind(x, panel.member, np.flatnonzero(half != side), np.flatnonzero(half == side), seed), (0, 1)
+    )
     for side in (0, 1):
-        scores[half == side] = _blind(x, panel.member, np.flatnonzero(half != side), np.flatnonzero(half == side), seed)
+        scores[half == side] = found[side]
     raw = stratified_auc(scores, panel.member, half)
     auc = Auc(raw.value, FOLD_DEPENDENCE * raw.variance, FOLD_DEPENDENCE * raw.null_variance)
     p = float(1 - ndtr((auc.value - 0.5) / np.sqrt(auc.null_variance))) if auc.null_variance else 1.0
@@ -79,9 +83,8 @@ def _halves(panel: Panel) -> Places:
     return half
 
 
-def _blind(x: Floats, member: np.ndarray, train: Places, test: Places, seed: int) -> Floats:
+def _blind(x: Floats, member: Flags, train: Places, test: Places, seed: int) -> Floats:
     from sklearn.ensemble import HistGradientBoostingClassifier
-    from threadpoolctl import threadpool_limits
 
     rng = np.random.default_rng([seed, len(train), *b"drift"])
     if len(train) > TRAINED_ROWS:
@@ -93,8 +96,7 @@ def _blind(x: Floats, member: np.ndarray, train: Places, test: Places, seed: int
         early_stopping=False,
         random_state=seed,
     )
-    with threadpool_limits(1, "openmp"):
-        scores: Floats = model.fit(x[train], member[train]).decision_function(x[test])
+    scores: Floats = model.fit(x[train], member[train]).decision_function(x[test])
     return scores
 
 

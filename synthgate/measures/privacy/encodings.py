@@ -133,9 +133,9 @@ def _encode(sample: Sample) -> Encoding:
         pooled.append(codes)
         dense += block
     ends = np.cumsum([side.rows for side in sides])
-    block = np.stack(dense, axis=1) if dense else np.zeros((int(ends[-1]), 0), np.float32)
+    numbers = np.stack(dense, axis=1) if dense else np.zeros((int(ends[-1]), 0), np.float32)
     hashes = _hash(pooled, int(ends[-1]), sample.rng("privacy.rows"))
-    everything = Rows(tuple(pooled), np.ascontiguousarray(block, dtype=np.float32), hashes)
+    everything = Rows(tuple(pooled), np.ascontiguousarray(numbers, dtype=np.float32), hashes)
     made = []
     for start, end in zip([0, *ends[:-1]], ends, strict=True):
         at = np.arange(start, end)
@@ -218,7 +218,7 @@ def _encode_numbers(name: str, role: Role, values: Floats) -> tuple[Column, Ints
     counts = np.bincount(codes, minlength=card)
     known = counts[:-1]
     ranks = np.append((np.cumsum(known) - known / 2) / max(1, known.sum()), np.nan)
-    coarse = codes_as_bins(ranks) if card - 1 > BINS else np.arange(card)
+    coarse = rank_bins(ranks) if card - 1 > BINS else np.arange(card)
     column = Column(
         name,
         role,
@@ -235,7 +235,7 @@ def _encode_numbers(name: str, role: Role, values: Floats) -> tuple[Column, Ints
     return column, _narrow(codes, card), block
 
 
-def codes_as_bins(ranks: Floats) -> NDArray[np.int64]:
+def rank_bins(ranks: Floats) -> NDArray[np.int64]:
     """Return 20 bins of equal mass for mid-ranks in [0, 1], and a bin of its own for missing (NaN)."""
     bins = np.minimum(np.nan_to_num(ranks) * BINS, BINS - 1).astype(np.int64)
     return np.where(np.isnan(ranks), BINS, bins)

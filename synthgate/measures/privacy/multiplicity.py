@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from synthgate.measures.privacy.inference import Flags, Floats, Places
+from synthgate.measures.privacy.encodings import Floats
+from synthgate.measures.privacy.inference import Flags, Places
 
 DRAWS = 2_000
 NORMAL_DRAWS = 20_000

@@ -8,10 +8,8 @@ targets is ever held, and the reported scores are computed again exactly from th
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -19,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgate.measures.privacy.encodings import Encoding, Floats, Ints, Rows
+from synthgate.measures.privacy.threads import spread
 
 T = TypeVar("T")
 
@@ -27,7 +26,6 @@ GROUP = 32
 BLOCK_CELLS = 3_000_000
 MAX_BLOCK = 128
 FAR = 1e9
-MAX_THREADS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ class Index:
     @property
     def block(self) -> int:
         """Queries to compare at once."""
-        return max(1, min(MAX_BLOCK, BLOCK_CELLS // max(1, self.product.shape[1])))
+        return max(1, min(MAX_BLOCK, BLOCK_CELLS // max(1, int(self.product.shape[1]))))
 
 
 def agreement_index(target: Rows, encoding: Encoding) -> Index:
@@ -136,7 +134,8 @@ def best_agreement(queries: Rows, index: Index, weights: Sequence[Floats]) -> tu
         for posting in index.postings:
             codes = queries.codes[posting.at][rows]
             _add_rare(out, posting, codes, weights[posting.at])
-        return out[:, : len(index.target)].argmax(axis=1)
+        best: NDArray[np.int64] = out[:, : len(index.target)].argmax(axis=1)
+        return best
 
     at = np.concatenate(_each_block(len(queries), index, job)) if len(queries) else np.zeros(0, np.int64)
     return agreement(queries, index.target.take(at), weights), at
@@ -234,11 +233,8 @@ def _exact(queries: Rows, rows: slice, index: Index, at: NDArray[np.int64]) -> t
 def _each_block(rows: int, index: Index, job: Callable[[slice, NDArray[np.float32]], T]) -> list[T]:
     """Run a job on each block of queries, on all cores, and return the answers in order.
 
-    Blocks depend on sizes only and the product runs single-threaded inside each, so the answers do
-    not depend on the number of cores or on timing.
+    Blocks depend on sizes only.
     """
-    from threadpoolctl import threadpool_limits
-
     held = threading.local()
 
     def run(rows: slice) -> T:
@@ -247,5 +243,4 @@ def _each_block(rows: int, index: Index, job: Callable[[slice, NDArray[np.float3
         return job(rows, held.out[: rows.stop - rows.start])
 
     blocks = [slice(start, min(rows, start + index.block)) for start in range(0, rows, index.block)]
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool:
-        return list(pool.map(run, blocks))
+    return spread(run, blocks)

@@ -1,0 +1,124 @@
+"""Model families from scikit-learn, one thread each, so that results do not depend on the machine's cores."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgate.measures.utility.features import Columns, Encoder
+
+FloatArray = NDArray[np.float64]
+T = TypeVar("T")
+Predict: TypeAlias = "Callable[[Columns], FloatArray]"
+
+SMALL = 4000
+FAMILIES = ("boosting", "linear")
+NAMES = {"boosting": "gradient boosting", "linear": "a linear model"}
+MAX_THREADS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A model family, set for a number of training rows.
+
+    Attributes
+    ----------
+    family : str
+        One of :data:`FAMILIES`.
+    classes : int
+        0 for a regression.
+    rows : int
+        Training rows that the settings are for; parts of them are trained with the same settings.
+    """
+
+    family: str
+    classes: int
+    rows: int
+
+    def fit(self, encoder: Encoder, columns: Columns, outcome: FloatArray) -> Predict:
+        """Train on rows without missing outcomes, and return what predicts.
+
+        Outcomes that do not vary, or features that do not, give a model that always says the same.
+        """
+        view = encoder.tree if self.family == "boosting" else encoder.linear
+        matrix = view(columns)
+        if not len(outcome) or (outcome == outcome[0]).all() or not matrix.shape[1]:
+            return self._constant(outcome)
+        if self.family == "linear":
+            model = self._linear(len(outcome))
+        else:
+            model = self._boosting(encoder.categorical(columns), len(outcome))
+        if not self.classes:
+            model.fit(matrix, outcome)
+            low, high = float(outcome.min()), float(outcome.max())
+            return lambda rows: np.clip(np.asarray(model.predict(view(rows)), np.float64), low, high)
+        model.fit(matrix, outcome.astype(np.int64))
+        at = model.classes_
+
+        def predict(rows: Columns) -> FloatArray:
+            said = model.predict_proba(view(rows))
+            chances = np.zeros((len(said), self.classes))
+            chances[:, at] = said
+            return chances
+
+        return predict
+
+    def _linear(self, rows: int) -> Any:
+        from sklearn.linear_model import LogisticRegression, Ridge
+
+        return LogisticRegression(C=1.0, max_iter=60, tol=1e-3) if self.classes else Ridge(alpha=max(1.0, rows**0.5 / 10))
+
+    def _boosting(self, categorical: NDArray[np.bool_], rows: int) -> Any:
+        from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+        rounds, rate, leaves, bins = (40, 0.1, 8, 64) if self.rows < SMALL else (60, 0.15, 31, 128)
+        if self.classes > 2:
+            fewer = max(15, min(rounds, 160 // self.classes))
+            rounds, rate = fewer, min(0.3, rate * rounds / fewer)
+        kind = HistGradientBoostingClassifier if self.classes else HistGradientBoostingRegressor
+        return kind(
+            max_iter=rounds,
+            learning_rate=rate,
+            max_leaf_nodes=leaves,
+            max_bins=bins,
+            min_samples_leaf=max(3, min(20, rows // 20)),
+            categorical_features=categorical if categorical.any() else None,
+            early_stopping=False,
+            random_state=0,
+        )
+
+    def _constant(self, outcome: FloatArray) -> Predict:
+        if not self.classes:
+            level = float(outcome.mean()) if len(outcome) else 0.0
+            return lambda rows: np.full(len(next(iter(rows.values()))), level)
+        shares = np.bincount(outcome.astype(np.int64), minlength=self.classes) + 1e-9
+        return lambda rows: np.tile(shares / shares.sum(), (len(next(iter(rows.values()))), 1))
+
+
+def run_all(jobs: Sequence[Callable[[], T]]) -> list[T]:
+    """Run jobs in parallel and return their results in order, with one thread per job inside the libraries.
+
+    scikit-learn's warning that an iteration limit was reached is left out: the limit is meant.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits
+
+    def alone(job: Callable[[], T]) -> T:
+        with threadpool_limits(limits=1, user_api="openmp"):
+            return job()
+
+    with warnings.catch_warnings(), threadpool_limits(limits=1):
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        with ThreadPoolExecutor(min(MAX_THREADS, _cores())) as pool:
+            return list(pool.map(alone, jobs))
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,211 @@
+"""Which rows train and which rows test, and which columns may be used to predict a target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgate.findings import Skip
+from synthgate.measures.utility.features import Columns, group_codes, mid_ranks, strongest
+from synthgate.roles import Role
+from synthgate.sample import Sample, SampleSide
+
+IntArray = NDArray[np.int64]
+
+TEST_SHARE = 0.25
+MAX_TEST_ROWS = 50_000
+MAX_FEATURES = 100
+SCREENED_ROWS = 4000
+CHECKED_ROWS = 20_000
+FEW_DUPLICATES = 0.05
+BY_CHANCE = np.log(1e-6)
+SURE_ROWS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Rows that train and rows that test.
+
+    Attributes
+    ----------
+    real, synthetic : int64 array
+        Training rows of each side, equally many.
+    test : int64 array
+        Test rows of `tested`.
+    tested : SampleSide
+        The holdout; the real side where there is none.
+    has_holdout : bool
+    duplicates : int
+        Test rows that also occur in the real training rows.
+    dropped : bool
+        Whether these were left out; they stay in where chance alone explains them.
+    """
+
+    real: IntArray
+    synthetic: IntArray
+    test: IntArray
+    tested: SampleSide
+    has_holdout: bool
+    duplicates: int
+    dropped: bool
+
+
+def make_split(sample: Sample, max_train_rows: int) -> Split:
+    """Draw as many training rows from real and synthetic, and find the test rows.
+
+    Test rows that are copies of real training rows are left out: a model may know them by heart. In a table of few
+    distinct rows copies are no leak, so they stay where real training rows repeat each other as often.
+    """
+    rng = sample.rng("utility.split")
+    tested = sample.holdout if sample.holdout is not None else sample.real
+    pool, test = np.arange(sample.real.rows), np.arange(tested.rows)
+    if sample.holdout is None:
+        order = rng.permutation(sample.real.rows)
+        cut = int(round(TEST_SHARE * len(order)))
+        test, pool = np.sort(order[:cut]), np.sort(order[cut:])
+    size = min(len(pool), sample.synthetic.rows, max_train_rows)
+    duplicates, twins = _copies(sample, pool, tested, test)
+    share = float(duplicates.mean()) if len(test) else 0.0
+    dropped = bool(duplicates.any()) and (share <= FEW_DUPLICATES or share > 1.5 * twins)
+    kept = test[~duplicates] if dropped else test
+    return Split(
+        real=np.sort(rng.permutation(pool)[:size]),
+        synthetic=np.sort(rng.permutation(sample.synthetic.rows)[:size]),
+        test=np.sort(rng.permutation(kept)[:MAX_TEST_ROWS]),
+        tested=tested,
+        has_holdout=sample.holdout is not None,
+        duplicates=int(duplicates.sum()),
+        dropped=dropped,
+    )
+
+
+def take(side: SampleSide, names: Sequence[str], rows: IntArray) -> dict[str, NDArray[Any]]:
+    """Return some columns of some rows."""
+    return {name: side.columns[name][rows] for name in names}
+
+
+def _copies(sample: Sample, pool: IntArray, tested: SampleSide, test: IntArray) -> tuple[NDArray[np.bool_], float]:
+    """Tell which test rows also occur in the pool, and which share of the pool has a twin there."""
+    names = [name for name, role in sample.roles.items() if role not in (Role.ID, Role.VECTOR)]
+    if not names or not len(pool):
+        return np.zeros(len(test), np.bool_), 0.0
+    known, counts = np.unique(row_keys(take(sample.real, names, pool)), return_counts=True)
+    twins = float(counts[counts > 1].sum() / len(pool))
+    return np.isin(row_keys(take(tested, names, test)), known), twins
+
+
+def row_keys(columns: Columns) -> NDArray[np.uint64]:
+    """Return one 64-bit number per row, equal for equal rows (missing equals missing)."""
+    keys = np.zeros(len(next(iter(columns.values()))), np.uint64)
+    for values in columns.values():
+        plain = values.astype(np.float64) + 0.0
+        bits = np.where(np.isnan(plain), np.nan, plain).view(np.uint64)
+        keys = (keys ^ bits) * np.uint64(0x9E3779B97F4A7C15)
+        keys ^= keys >> np.uint64(29)
+        keys *= np.uint64(0xBF58476D1CE4E5B9)
+        keys ^= keys >> np.uint64(32)
+    return keys
+
+
+def find_features(
+    sample: Sample, split: Split, target: str, outcome: NDArray[np.float64]
+) -> tuple[list[str], list[Skip]]:
+    """Return the columns that may predict `target`, and those left out, with why.
+
+    Parameters
+    ----------
+    outcome : float64 array
+        The target in the real training rows: class numbers or values, NaN for missing.
+    """
+    skipped: list[Skip] = []
+    names: list[str] = []
+    last_resort: list[str] = []
+    for name, role in sample.roles.items():
+        if name == target:
+            continue
+        if role in (Role.TEXT, Role.VECTOR):
+            last_resort.append(name)
+        elif role is Role.ID:
+            skipped.append(Skip(name, "an id predicts nothing"))
+        elif _is_gone(split.tested.columns[name]):
+            skipped.append(Skip(name, f"missing in every row of {'the holdout' if split.has_holdout else 'real'}"))
+        else:
+            names.append(name)
+    names, determining = _without_determining(sample, split, names, outcome)
+    skipped += [Skip(name, f"determines {target}: predicting would be looking up") for name in determining]
+    if names:
+        skipped += [Skip(name, f"{sample.roles[name]} columns are used only where nothing else is") for name in last_resort]
+    else:
+        names = last_resort
+    if len(names) > MAX_FEATURES:
+        kept = _screened(sample, split, names, outcome)
+        skipped += [Skip(name, f"not among the {MAX_FEATURES} columns that tell most about {target}")
+                    for name in names if name not in kept]  # fmt: skip
+        names = kept
+    return names, skipped
+
+
+def _is_gone(values: NDArray[Any]) -> bool:
+    return bool(np.isnan(values).all()) if values.dtype.kind == "f" else bool((values < 0).all())
+
+
+def _without_determining(
+    sample: Sample, split: Split, names: Sequence[str], outcome: NDArray[np.float64]
+) -> tuple[list[str], list[str]]:
+    rows = split.real[:CHECKED_ROWS]
+    outcome = outcome[:CHECKED_ROWS]
+    known = ~np.isnan(outcome)
+    determining = [n for n in names if determines(sample.real.columns[n][rows[known]], outcome[known])]
+    return [name for name in names if name not in determining], determining
+
+
+def _screened(sample: Sample, split: Split, names: Sequence[str], outcome: NDArray[np.float64]) -> list[str]:
+    known = np.flatnonzero(~np.isnan(outcome))[:SCREENED_ROWS]
+    values = outcome[known]
+    classes = np.unique(values)
+    parts = (values[:, None] == classes).astype(np.float64) if len(classes) <= 20 else mid_ranks(values)[:, None]
+    return strongest(take(sample.real, names, split.real[known]), sample.roles, parts, MAX_FEATURES)
+
+
+def determines(column: NDArray[Any], outcome: NDArray[np.float64]) -> bool:
+    """Tell whether a column gives the outcome away: the same thing under another name, or a finer one.
+
+    True for columns of the same order (rank correlation of 1), and where rows that share a value share the
+    outcome, without exception, more often than chance explains; unless the outcome gives the column back as well, only
+    where enough rows show it.
+    """
+    if len(outcome) < 20:
+        return False
+    groups, classes = group_codes(column), group_codes(outcome)
+    if column.dtype.kind == "f" and not np.isnan(column).any() and classes.max() >= 10 and _same_order(column, outcome):
+        return True
+    if not _is_function(groups, classes):
+        return False
+    shared = int((np.bincount(groups)[groups] > 1).sum())
+    return _is_function(classes, groups) or shared >= SURE_ROWS
+
+
+def _same_order(column: NDArray[np.float64], outcome: NDArray[np.float64]) -> bool:
+    a, b = mid_ranks(column), mid_ranks(outcome)
+    spread = float(a.std() * b.std())
+    return spread > 0 and abs(float(((a - a.mean()) * (b - b.mean())).mean())) / spread > 1 - 1e-6
+
+
+def _is_function(groups: IntArray, classes: IntArray) -> bool:
+    """Tell whether rows of one group are always of one class, beyond chance, for half of the rows at least."""
+    sizes = np.bincount(groups)
+    if sizes[sizes > 1].sum() < len(groups) / 2 or classes.max() == 0:
+        return False
+    first = np.zeros(len(sizes), np.int64)
+    first[groups[::-1]] = classes[::-1]
+    if (first[groups] != classes).any():
+        return False
+    shares = np.bincount(classes) / len(classes)
+    repeated, many = np.unique(np.minimum(sizes[sizes > 1], 200), return_counts=True)
+    pure = np.log(np.maximum((shares[:, None] ** repeated).sum(axis=0), 1e-300))
+    return bool((pure * many).sum() < BY_CHANCE)
+

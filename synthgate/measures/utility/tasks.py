@@ -1,0 +1,110 @@
+"""What is to be predicted: a target column as a task, with its classes or its scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgate.measures.utility.features import finite
+from synthgate.sample import Sample
+
+FloatArray = NDArray[np.float64]
+
+MAX_CLASSES = 10
+LEAST_OF_A_CLASS = 5
+OTHERS = "(all others)"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A target, and how its values become outcomes.
+
+    Attributes
+    ----------
+    target : str
+    classes : tuple of str
+        Of a classification; empty for a regression. Rare classes beyond the most frequent share the last one.
+    place : int64 array
+        Class number per dictionary code plus one, -1 where it is none.
+    mean, spread : float
+        Of a regression: scale on which models see the target.
+    pooled : int
+        How many rare classes share the last one.
+    """
+
+    target: str
+    classes: tuple[str, ...]
+    place: NDArray[np.int64]
+    mean: float = 0.0
+    spread: float = 1.0
+    pooled: int = 0
+
+    @property
+    def is_classification(self) -> bool:
+        """Whether classes are predicted, rather than numbers."""
+        return bool(self.classes)
+
+    @property
+    def metric(self) -> str:
+        """The judged score: ``"auc"`` or ``"r2"``."""
+        return "auc" if self.classes else "r2"
+
+    @property
+    def chance(self) -> float:
+        """The judged score of a model that knows nothing."""
+        return 0.5 if self.classes else 0.0
+
+    def outcomes(self, values: NDArray[Any]) -> FloatArray:
+        """Return class numbers, or scaled numbers; NaN for missing and for classes that real does not have."""
+        if not self.classes:
+            return (finite(values) / self.spread) - self.mean
+        at = self.place[values.astype(np.int64) + 1].astype(np.float64)
+        return np.where(at < 0, np.nan, at)
+
+
+def make_task(sample: Sample, target: str, rows: NDArray[np.int64]) -> Task | str:
+    """Turn a target into a task by its real training rows, or say why it cannot be predicted."""
+    role = sample.roles[target]
+    values = sample.real.columns[target][rows]
+    if role.is_continuous:
+        return _regression(target, values)
+    if not role.is_discrete:
+        return f"{target} is read as {role}: its values are not classes that repeat"
+    counts = np.bincount(values.astype(np.int64) + 1, minlength=len(sample.dictionaries[target]) + 1)[1:]
+    order = np.argsort(-counts, kind="stable")
+    order = order[counts[order] > 0]
+    own = order[counts[order] >= LEAST_OF_A_CLASS][:MAX_CLASSES]
+    rare = order[len(own) :]
+    if len(own) and len(own) + bool(len(rare)) > MAX_CLASSES:
+        own, rare = order[: MAX_CLASSES - 1], order[MAX_CLASSES - 1 :]
+    if len(order) < 2:
+        return f"{target} has {len(order) or 'no'} {'class' if len(order) else 'value'} in real: nothing to predict"
+    with_others = counts[rare].sum() >= LEAST_OF_A_CLASS
+    if len(own) + with_others < 2:
+        return f"{target} has no two classes of at least {LEAST_OF_A_CLASS} rows in real: too few to learn from"
+    return _classification(sample, target, own, rare if with_others else rare[:0])
+
+
+def _classification(sample: Sample, target: str, own: NDArray[np.int64], rare: NDArray[np.int64]) -> Task:
+    names = sample.dictionaries[target]
+    if len(own) == 2 and not len(rare):
+        own = np.sort(own)
+    place = np.full(len(names) + 1, -1, np.int64)
+    place[own + 1] = np.arange(len(own))
+    place[rare + 1] = len(own)
+    classes = [names[k] for k in own] + ([OTHERS] if len(rare) else [])
+    return Task(target, tuple(classes), place, pooled=len(rare))
+
+
+def _regression(target: str, values: NDArray[Any]) -> Task | str:
+    known = finite(values)
+    known = known[~np.isnan(known)]
+    if not len(known) or known.min() == known.max():
+        return f"{target} has {'one' if len(known) else 'no'} value in real: nothing to predict"
+    unit = float(np.abs(known).max())
+    scaled = known / unit
+    spread = float(scaled.std()) * unit
+    return Task(target, (), np.empty(0, np.int64), float((known / spread).mean()), spread)
