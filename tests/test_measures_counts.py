@@ -117,7 +117,7 @@ def test_a_lost_region_is_found_and_described(make_evidence, draw_people):
 def test_schema_checks_name_what_is_wrong(make_evidence, draw_people):
     real, holdout = draw_people(2000, 1), draw_people(2000, 2)
     bad = draw_people(2000, 3)
-    ages = [None, *bad["age"].to_pylist()[1:]]
+    ages = [None] * 12 + bad["age"].to_pylist()[12:]
     bad = replaced(bad, "age", ages)
     bad = replaced(bad, "region", ["soutth", *bad["region"].to_pylist()[1:]])
     bad = replaced(bad, "id", ["x/1"] * 2 + bad["id"].to_pylist()[2:])

@@ -7,6 +7,7 @@ line in :data:`FORMATS`.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,7 +70,8 @@ def write(verdict: Verdict, path: Path, kind: str) -> Path:
             file.write(text)
         aside.replace(path)
     except OSError as error:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink()
         problem = f"the {kind} report cannot be written: {error.strerror or error}"
         raise UsageError(str(path), problem, "choose a folder that can be written to") from error
     return path

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from synthgate.findings import CheckResult, Outcome, Status
 from synthgate.render import story
-from synthgate.render.text import sentence
+from synthgate.render.text import name, sentence
 from synthgate.verdict import Verdict
 
 WIDTH = 96
@@ -51,7 +51,7 @@ def render(verdict: Verdict, *, color: bool) -> str:
         for check in left:
             mark = paint(story.SIGNS[check.status].symbol, CODES[check.status])
             required = " (required)" if check.required else ""
-            lines += [f"  {mark} {check.id}{required}", *_block(sentence(check.reason), "      ")]
+            lines += [f"  {mark} {name(check.id)}{required}", *_block(sentence(check.reason), "      ")]
         lines += [""]
     lines += [_family(family, checks, verdict, paint) for family, checks in story.families(verdict).items()]
     return "\n".join(lines) + "\n"
@@ -71,7 +71,7 @@ def _block(text: str, indent: str) -> list[str]:
 
 def _trouble(check: CheckResult, paint: Paint) -> list[str]:
     sign = story.SIGNS[check.status]
-    lines = [f"{paint(f'{sign.symbol} {sign.word}', CODES[check.status])}  {paint(check.id, '1')}"]
+    lines = [f"{paint(f'{sign.symbol} {sign.word}', CODES[check.status])}  {paint(name(check.id), '1')}"]
     lines += _block(sentence(check.reason), "    ")
     if check.status is Status.WARN:
         return [*lines, ""]

@@ -74,6 +74,7 @@ def _pages() -> Environment:
     pages.filters["sentence"] = text.sentence
     pages.filters["term"] = lambda word: words["terms"].get(word, "")
     pages.filters["metric"] = lambda metric: words["metrics"].get(metric, {"title": metric.replace("_", " ")})["title"]
+    pages.filters["search_key"] = lambda columns: " ".join(column[:200] for column in columns).lower()
     pages.filters["meaning"] = _meaning_in(words["metrics"])
     pages.globals.update(Status=Status, story=story, pictures=pictures, scale=_scale, nothing=text.NOTHING)
     return pages
@@ -86,7 +87,7 @@ def _final(value: Any) -> Any:
 
 def _meaning_in(metrics: Mapping[str, Mapping[str, str]]) -> Callable[[str], str]:
     def meaning(metric: str) -> str:
-        return f"{metric}: {metrics[metric]['meaning']}" if metric in metrics else metric
+        return f"{metric}: {metrics[metric]['meaning']}" if metric in metrics else text.name(metric)
 
     return meaning
 
@@ -132,6 +133,7 @@ def _told(check: CheckResult) -> dict[str, Any]:
         "check": check,
         "is_open": check.status in (Status.FAIL, Status.ERROR),
         "findings": findings[:SHOWN_FINDINGS],
+        "has_bars": any(_scale(f, check.each) for f in findings[:SHOWN_FINDINGS]),
         "more": max(0, len(findings) - SHOWN_FINDINGS),
         "worst": bad[:SHOWN_WORST],
         "n_bad": len(bad),

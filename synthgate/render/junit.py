@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from synthgate.findings import CheckResult, Status
 from synthgate.render import story
-from synthgate.render.text import sentence, visible
+from synthgate.render.text import TEXT_LENGTH, name, sentence, shorten
 from synthgate.verdict import Verdict
 
 SHOWN_FINDINGS = 50
@@ -55,11 +55,11 @@ def _kind(check: CheckResult) -> str | None:
 
 
 def _attributes(values: Mapping[str, str]) -> str:
-    return "".join(f" {key}={quoteattr(visible(value))}" for key, value in values.items())
+    return "".join(f" {key}={quoteattr(shorten(value, TEXT_LENGTH))}" for key, value in values.items())
 
 
 def _case(check: CheckResult) -> list[str]:
-    head = _attributes({"name": check.id, "classname": check.family, "time": f"{check.seconds:.3f}"})
+    head = _attributes({"name": name(check.id), "classname": name(check.family), "time": f"{check.seconds:.3f}"})
     kind, message = _kind(check), sentence(check.reason)
     if kind == "skipped":
         body = [f"      <skipped{_attributes({'message': f'{story.SIGNS[check.status].word}: {message}'})}/>"]
@@ -80,7 +80,7 @@ def _text(lines: list[str]) -> str:
 def _explanation(check: CheckResult) -> list[str]:
     bad = [f for f in story.ranked(check.findings, check.each) if f.status not in (Status.PASS, Status.NOT_ASSESSED)]
     lines = [
-        f"{story.sign_of(f).word}: {story.subject(f)} ({visible(f.measured.metric)}): {sentence(f.measured.message)}"
+        f"{story.sign_of(f).word}: {story.subject(f)} ({name(f.measured.metric)}): {sentence(f.measured.message)}"
         + (f" Waived: {sentence(f.waived)}" if f.waived else "")
         for f in bad[:SHOWN_FINDINGS]
     ]

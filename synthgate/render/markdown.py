@@ -12,14 +12,14 @@ from synthgate.verdict import Verdict
 LIMIT = 64_000
 """Characters; GitHub refuses a comment of more than 65,536."""
 SHOWN_FINDINGS = 10
-ROOM_FOR_THE_END = 400
+ROOM_FOR_THE_COUNT = 200
 MARKUP = re.compile(r"[<>&|`*_\[\]!~\\$:]|[@#](?=\w)|(?i:www\.)")
 
 
 def render(verdict: Verdict) -> str:
     """Return the verdict as GitHub-flavoured Markdown of less than 65,000 characters."""
     sign = story.OUTCOMES[verdict.outcome]
-    page = Page()
+    page = Page(end=_judged(verdict))
     page.add([f"## {sign.symbol} synthgate: {sign.word}", "", _safe(story.opening(verdict)), ""])
     page.add(_families(verdict))
     troubles, left = story.troubles(verdict), story.left_open(verdict)
@@ -31,32 +31,36 @@ def render(verdict: Verdict) -> str:
         for at, check in enumerate(checks):
             page.add([*([f"### {title}", ""] if at == 0 else []), *block(check)])
     page.add(_every(verdict))
-    page.add(_judged(verdict), last=True)
     return page.text()
 
 
 class Page:
     """Blocks of lines, as many as there is room for, and a count of those that found none."""
 
-    def __init__(self) -> None:
+    def __init__(self, end: list[str]) -> None:
         self._lines: list[str] = []
-        self._left = LIMIT - ROOM_FOR_THE_END
+        self._end = end
+        self._left = LIMIT - _size(end) - ROOM_FOR_THE_COUNT
         self._out = 0
 
-    def add(self, lines: list[str], *, last: bool = False) -> None:
+    def add(self, lines: list[str]) -> None:
         """Add a block whole, or count it as left out when it does not fit."""
-        size = sum(len(line.encode("utf-16-le")) // 2 + 1 for line in lines)
+        size = _size(lines)
         if size > self._left:
             self._out += 1
             return
         self._left -= size
-        if last and self._out:
-            self._lines += [f"{count(self._out, 'part')} found no room here: result.json holds everything.", ""]
         self._lines += lines
 
     def text(self) -> str:
-        """Return the page."""
-        return "\n".join(self._lines).rstrip() + "\n"
+        """Return the page, with its end and what it left out."""
+        told = f"{count(self._out, 'part')} found no room here: result.json holds everything."
+        return "\n".join([*self._lines, *([told, ""] if self._out else []), *self._end]).rstrip() + "\n"
+
+
+def _size(lines: list[str]) -> int:
+    """Return the length of some lines as GitHub counts it, in units of UTF-16."""
+    return sum(len(line.encode("utf-16-le")) // 2 + 1 for line in lines)
 
 
 def _safe(text: str) -> str:
@@ -95,7 +99,7 @@ def _trouble(check: CheckResult) -> list[str]:
     lines += [f"**What to try.** {_prose(check.remedy)}"] if check.remedy else []
     bad = [f for f in story.ranked(check.findings, check.each) if f.status not in (Status.PASS, Status.NOT_ASSESSED)]
     parts = [part for line in lines for part in (line, "")]
-    return [f"#### {sign.symbol} {_safe(check.title)} {_code(check.id)}", "", *parts, *_table(bad, check)]
+    return [f"#### {sign.symbol} {_safe(name(check.title))} {_code(name(check.id))}", "", *parts, *_table(bad, check)]
 
 
 def _table(findings: list[Finding], check: CheckResult) -> list[str]:
@@ -109,7 +113,7 @@ def _table(findings: list[Finding], check: CheckResult) -> list[str]:
         cells = [
             story.sign_of(finding).symbol,
             _code(story.subject(finding)),
-            _safe(finding.measured.metric.replace("_", " ")),
+            _safe(name(finding.measured.metric.replace("_", " "))),
             number(estimate.value if estimate else None),
             interval,
             "; ".join(story.limit_words(finding.measured.limit or check.each)),
@@ -129,7 +133,10 @@ def _open(check: CheckResult) -> list[str]:
     required = " **(required)**" if check.required else ""
     symbol = story.SIGNS[check.status].symbol
     unknown = f" Unknown: {_prose(check.question)}" if check.question else ""
-    return [f"- {symbol} {_safe(check.title)} {_code(check.id)}{required}: {_prose(check.reason)}{unknown}", ""]
+    return [
+        f"- {symbol} {_safe(name(check.title))} {_code(name(check.id))}{required}: {_prose(check.reason)}{unknown}",
+        "",
+    ]
 
 
 def _every(verdict: Verdict) -> list[str]:
@@ -139,7 +146,7 @@ def _every(verdict: Verdict) -> list[str]:
         score = number(check.score.value) if check.score else ""
         limit = "; ".join(story.limit_words(check.threshold))
         symbol = story.SIGNS[check.status].symbol
-        lines.append(f"| {symbol} | {_code(check.id)} | {score} | {limit} | {_prose(check.reason)} |")
+        lines.append(f"| {symbol} | {_code(name(check.id))} | {score} | {limit} | {_prose(check.reason)} |")
     return [*lines, "", "</details>", ""]
 
 
@@ -153,7 +160,7 @@ def _judged(verdict: Verdict) -> list[str]:
             cells = [title, _code(name(side.source)), f"{side.rows:,}", f"{side.columns:,}", _code(side.sha256[:12])]
             lines.append(f"| {' | '.join(cells)} |")
     gate = f", gate file {_code(name(run.gate_file))}" if run.gate_file else ""
-    facts = f"Preset {_code(name(run.preset))}{gate}, seed {run.seed}, synthgate {_safe(run.synthgate_version)}"
-    lines += ["", f"{facts}, {_safe(run.created)}.", ""]
+    facts = f"Preset {_code(name(run.preset))}{gate}, seed {run.seed}, synthgate {_safe(name(run.synthgate_version))}"
+    lines += ["", f"{facts}, {_safe(name(run.created))}.", ""]
     lines += [f"- {_prose(note)}" for note in run.notes[:20]]
     return [*lines, "", "</details>", ""]

@@ -225,7 +225,7 @@ class Curve:
     attack: str
     path: str
     finding: Finding
-    tpr: dict[str, str]
+    tpr: dict[str, tuple[str, str]]
 
 
 def roc(findings: Iterable[Finding]) -> list[Curve]:
@@ -254,16 +254,16 @@ def _roc_path(points: Sequence[tuple[float, float]]) -> str:
     return "M" + "L".join(f"{_f(x)} {_f(y)}" for x, y in kept) if kept else ""
 
 
-def _rates(found: Any) -> dict[str, str]:
-    """Return true positive rates by false positive rate, as text: a number, or a mapping with its interval."""
-    out: dict[str, str] = {}
+def _rates(found: Any) -> dict[str, tuple[str, str]]:
+    """Return true positive rates, and their intervals where they have one, by false positive rate, as text."""
+    out: dict[str, tuple[str, str]] = {}
     for rate, value in found.items() if isinstance(found, Mapping) else ():
         if isinstance(value, Mapping):
             low, high = _number(value.get("low")), _number(value.get("high"))
-            band = f" ({percent(low)} to {percent(high)})" if low is not None and high is not None else ""
-            out[_rate_label(rate)] = percent(_number(value.get("value"))) + band
+            band = f"{percent(low)} to {percent(high)}" if low is not None and high is not None else ""
+            out[_rate_label(rate)] = (percent(_number(value.get("value"))), band)
         else:
-            out[_rate_label(rate)] = percent(_number(value))
+            out[_rate_label(rate)] = (percent(_number(value)), "")
     return out
 
 
@@ -273,7 +273,7 @@ def _rate_label(rate: Any) -> str:
         share = float(rate)
     except (TypeError, ValueError):
         return name(rate)
-    return percent(share).replace(".0 ", " ")
+    return f"{100 * share:g} %"
 
 
 @dataclass(frozen=True, slots=True)

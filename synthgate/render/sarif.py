@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from synthgate.findings import CheckResult, Finding, Json, Severity, Status
 from synthgate.render import story
-from synthgate.render.text import sentence, visible
+from synthgate.render.text import name, sentence, visible
 from synthgate.verdict import Verdict
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -51,13 +51,13 @@ def _rule(check: CheckResult) -> dict[str, Json]:
     told = {title: sentence(text) for title, text in parts.items() if text}
     plain = "\n\n".join([sentence(check.question), *(f"{title}: {text}" for title, text in told.items())])
     return {
-        "id": visible(check.id),
-        "name": "".join(part.capitalize() for part in visible(check.id).replace("_", ".").split(".")),
+        "id": name(check.id),
+        "name": "".join(part.capitalize() for part in name(check.id).replace("_", ".").split(".")),
         "shortDescription": {"text": sentence(check.title or check.id)},
         "fullDescription": {"text": sentence(check.question or check.title or check.id)},
-        "help": {"text": plain or check.id},
+        "help": {"text": plain},
         "defaultConfiguration": {"level": LEVELS[check.severity]},
-        "properties": {"tags": [visible(check.family), "synthetic-data"]},
+        "properties": {"tags": [name(check.family), "synthetic-data"]},
     }
 
 
@@ -79,14 +79,15 @@ def _results(check: CheckResult, at: int, place: Mapping[str, Json]) -> list[dic
 def _result(check: CheckResult, at: int, place: Mapping[str, Json], finding: Finding | None) -> dict[str, Json]:
     status = finding.status if finding else check.status
     kind, level = _kind_and_level(check, status)
-    identity = [
-        check.id,
-        *([finding.measured.metric, finding.measured.table, *finding.measured.columns] if finding else []),
-    ]
+    identity: list[object] = [check.id]
+    if finding:
+        measured = finding.measured
+        identity += [measured.metric, measured.table, *measured.columns]
+        identity += [measured.details.get(key) for key in ("name", "attack", "model")]
     logical = [{"fullyQualifiedName": story.subject(finding)}] if finding else []
     locations: list[Json] = [{**place, **({"logicalLocations": logical} if logical else {})}]
     return {
-        "ruleId": visible(check.id),
+        "ruleId": name(check.id),
         "ruleIndex": at,
         "kind": kind,
         "level": level,

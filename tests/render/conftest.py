@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -75,7 +75,7 @@ def _distribution(rng: np.random.Generator, name: str, tilt: float) -> dict[str,
     if name in CONTINUOUS:
         n = 24
         edges = [f"{17 + 3 * k}" for k in range(n - 1)]
-        labels = [f"below {edges[0]}", *(f"{a} to {b}" for a, b in zip(edges, edges[1:])), f"{edges[-1]} and above"]
+        labels = [f"below {edges[0]}", *(f"{a} to {b}" for a, b in pairwise(edges)), f"{edges[-1]} and above"]
         flat = np.full(n, 1 / n)
         bent = flat * (1 + tilt * np.linspace(-1, 1, n))
         noise = [flat * (1 + 0.05 * rng.standard_normal(n)) for _ in range(2)]
@@ -188,7 +188,7 @@ def coverage() -> CheckResult:
             metric="category_share_ratio",
             message=f"{name}: {found:,} rows found, {expected:,.0f} expected",
             estimate=Estimate(
-                value=ratio, low=ratio * 0.7, high=min(1.0, ratio * 1.3), method="Clopper-Pearson", ceiling=1.0, floor=0.0
+                value=ratio, low=ratio * 0.7, high=min(1.0, ratio * 1.3), method="exact", ceiling=1.0, floor=0.0
             ),
             columns=("workclass",),
             details={"name": name, "expected": expected, "found": found,
@@ -245,7 +245,7 @@ def membership() -> CheckResult:
             estimate=Estimate(value=auc, low=auc - 0.008, high=auc + 0.008, method="DeLong 95 %", floor=0.5),
             details={
                 "attack": attack,
-                "roc": [[round(float(x), 5), round(float(y), 5)] for x, y in zip(fpr, tpr)],
+                "roc": [[round(float(x), 5), round(float(y), 5)] for x, y in zip(fpr, tpr, strict=True)],
                 "tpr": {"0.001": None, "0.01": {"value": 0.03, "low": 0.02, "high": 0.041}, "0.1": 0.14 + at / 100},
             },
         )
@@ -343,10 +343,10 @@ def make_hostile() -> Verdict:
             for metric, estimate in ((text, worst), ("auc", placed(0.6, 0.5, 0.7, 0.5, 1.0)))
         )  # fmt: skip
         texts = dict.fromkeys(("title", "question", "why", "remedy", "power"), text)
-        heatmap = {key: [[0.1, 0.2], [0.2, 0.1]] for key in ("real", "synthetic", "difference")}
+        panels = {key: [[0.1, 0.2], [0.2, 0.1]] for key in ("real", "synthetic", "difference")}
         checks.append(
             check(f"fidelity.{text}", status, text, findings=findings, score=worst, required=at == 4,
-                  ledger=Ledger(1, (Skip(text, text),)), details={"heatmap": {"columns": [text, "b"], **heatmap}}, **texts)
+                  ledger=Ledger(1, (Skip(text, text),)), details={"heatmap": {"columns": [text, "b"], **panels}}, **texts)
         )  # fmt: skip
     evil = "".join(HOSTILE[:-1])
     data = DataInfo(source=evil, rows=1, columns=1, sha256=evil)

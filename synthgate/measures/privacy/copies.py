@@ -7,7 +7,7 @@ value is an exact lower bound: copies that are shown, so that coincidences are n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ MAX_NEAR = 10_000
 CLOSEST = (0.01, 0.05)
 LEAST_CLOSEST = 40
 ALL_BUT = (1, 3)
+LEAST_RATIO = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class Sides:
     synthetic_seen : int64 array
     shared : int
         Different rows on both real sides.
+    grouped_by : str or None
+        The column that says which rows belong together: groups are then counted instead of rows.
     """
 
     training: Rows
@@ -58,6 +61,23 @@ class Sides:
     synthetic: Rows
     synthetic_seen: Places
     shared: int
+    grouped_by: str | None
+
+    @property
+    def unit(self) -> str:
+        """What is counted."""
+        return "rows" if self.grouped_by is None else f"groups (by {self.grouped_by!r})"
+
+    def count(self, rows: Rows, flags: Flags | None = None) -> int:
+        """Count rows, or the groups that they are of."""
+        if self.grouped_by is not None:
+            return len(np.unique(rows.groups if flags is None else rows.groups[flags]))
+        return len(rows) if flags is None else int(flags.sum())
+
+    @property
+    def scale(self) -> int:
+        """What counts of copies are a share of: different synthetic rows, or training groups."""
+        return max(1, len(self.synthetic) if self.grouped_by is None else self.count(self.training))
 
 
 def split_sides(encoding: Encoding) -> Sides:
@@ -74,6 +94,7 @@ def split_sides(encoding: Encoding) -> Sides:
         synthetic,
         synthetic_seen,
         int((~mine).sum()),
+        encoding.grouped_by,
     )
 
 
@@ -100,7 +121,7 @@ def assess(
 ) -> Measurement:
     """Measure copies on a sample; see :func:`copies`."""
     encoding = encode(sample)
-    ids = id_leaks(sample, ROW_ALPHA)
+    ids = id_leaks(sample, ROW_ALPHA, encoding.grouped_by)
     if not len(encoding.real) or not len(encoding.synthetic) or not (encoding.columns or ids):
         return Measurement.missing("no column varies on the two sides, so there is nothing that could be copied")
     sides = split_sides(encoding)
@@ -142,15 +163,15 @@ def _row_copies(encoding: Encoding, sides: Sides, max_share: float, max_rare_sha
     rare_mine = (sides.training_seen == 1) & (encoding.surprisal(sides.training) >= needed)
     rare_theirs = (sides.holdout_seen == 1) & (encoding.surprisal(sides.holdout) >= needed)
     rare = _exact(encoding, sides, mine & rare_mine, theirs & rare_theirs, (rare_mine, rare_theirs))
-    count = int(mine.sum())
+    yard = _yardstick(encoding, everything, sides.count(sides.holdout, theirs), sides.count(sides.holdout))
     first = (
-        f"{shown(count)} of the {len(sides.training):,} different training rows that the holdout does not hold occur "
-        f"in the synthetic table; {_yardstick(encoding, everything, int(theirs.sum()), len(sides.holdout))}"
+        f"{shown(everything.hits)} of the {sides.count(sides.training):,} training {sides.unit} that the holdout "
+        f"does not hold occur in the synthetic table; {yard}"
     )
+    there = (sides.count(sides.holdout, theirs & rare_theirs), sides.count(sides.holdout, rare_theirs))
     second = (
-        f"{shown(rare.hits)} of the {int(rare_mine.sum()):,} training rows that are unique and too unusual to be met "
-        f"by chance occur in the synthetic table; "
-        f"{_yardstick(encoding, rare, int((theirs & rare_theirs).sum()), int(rare_theirs.sum()))}"
+        f"{shown(rare.hits)} of the {sides.count(sides.training, rare_mine):,} training {sides.unit} that are unique "
+        f"and too unusual to be met by chance occur in the synthetic table; {_yardstick(encoding, rare, *there)}"
     )
     return [
         _found("copied_rows", first, everything, sides, max_share),
@@ -162,8 +183,10 @@ def _exact(
     encoding: Encoding, sides: Sides, mine: Flags, theirs: Flags, among: tuple[Flags, Flags] | None = None
 ) -> Excess:
     if encoding.holdout is not None:
-        subjects = (len(mine), len(theirs)) if among is None else (int(among[0].sum()), int(among[1].sum()))
-        return against_holdout((int(mine.sum()), int(theirs.sum())), subjects, ROW_ALPHA)
+        every = among or (np.ones_like(mine), np.ones_like(theirs))
+        subjects = (sides.count(sides.training, every[0]), sides.count(sides.holdout, every[1]))
+        hits = (sides.count(sides.training, mine), sides.count(sides.holdout, theirs))
+        return against_holdout(hits, subjects, ROW_ALPHA)
     once = (sides.training_seen == 1) & mine
     twice = sides.training_seen == 2
     if among is not None:
@@ -183,7 +206,7 @@ def _found(metric: str, message: str, excess: Excess, sides: Sides, allowed: flo
     return Measured(
         metric=metric,
         message=message + (f"; at least {int(excess.proven):,} are copies" if excess.proven >= 1 else ""),
-        estimate=bound(excess.proven / max(1, len(sides.synthetic)), ROW_ALPHA),
+        estimate=bound(excess.proven / sides.scale, ROW_ALPHA),
         limit=Limit(max=allowed),
         details={
             "hits": shown(excess.hits),
@@ -216,7 +239,7 @@ def _near_copies(encoding: Encoding, sides: Sides, sample: Sample, max_share: fl
     levels = [*_agreeing(encoding, asked, pool, sides), *_closest(distances[:, 0], at[:, 0])]
     votes = np.bincount(at[:, 0], minlength=len(pool)).astype(np.float64)
     return [
-        *(_near(name, hit, is_training, sides, (scale, max_share)) for name, hit in levels),
+        *(_near(name, pool, hit, is_training, sides, (scale, max_share)) for name, hit in levels),
         dcr_share(votes, is_training),
     ]
 
@@ -244,24 +267,21 @@ def _closest(distances: Floats, at: Places) -> list[tuple[str, Places]]:
     return [(f"are the {size:,} closest of all", at[order[:size]]) for size in sizes]
 
 
-def _near(name: str, hit: Places, is_training: Flags, sides: Sides, how: tuple[float, float]) -> Measured:
+def _near(name: str, pool: Rows, hit: Places, is_training: Flags, sides: Sides, how: tuple[float, float]) -> Measured:
+    """Test one level of nearness; a good fit alone comes somewhat nearer to training rows, so that is allowed for."""
     scale, allowed = how
-    named = np.unique(hit)
-    x = int(is_training[named].sum())
-    excess = against_holdout((x, len(named) - x), (len(sides.training), len(sides.holdout)), ROW_ALPHA)
+    named = np.zeros(len(pool), np.bool_)
+    named[hit] = True
+    x, y = sides.count(pool, named & is_training), sides.count(pool, named & ~is_training)
+    subjects = (sides.count(sides.training), sides.count(sides.holdout))
+    excess = against_holdout((x, y), subjects, ROW_ALPHA, least_ratio=LEAST_RATIO)
     message = (
-        f"of the synthetic rows that {name}, the nearest real rows are {shown(x)} different training rows "
-        f"and {shown(len(named) - x)} holdout rows"
+        f"of the synthetic rows that {name}, the nearest real rows are {shown(x)} different training {sides.unit} "
+        f"and {shown(y)} of the holdout"
     )
     made = _found("near_copies", message, excess, sides, allowed)
-    share = excess.proven * scale / max(1, len(sides.synthetic))
-    return Measured(
-        metric=made.metric,
-        message=made.message,
-        estimate=bound(share, ROW_ALPHA),
-        limit=made.limit,
-        details={**made.details, "level": name},
-    )
+    share = excess.proven * (scale if sides.grouped_by is None else 1.0) / sides.scale
+    return replace(made, estimate=bound(share, ROW_ALPHA), details={**made.details, "level": name})
 
 
 def dcr_share(votes: Floats, is_training: Flags) -> Measured:
@@ -312,7 +332,7 @@ def _allowed(found: Measured) -> float:
 
 
 def _power(encoding: Encoding, sides: Sides) -> str:
-    n, m = len(sides.training), len(sides.holdout)
+    n, m = sides.count(sides.training), sides.count(sides.holdout)
     if encoding.holdout is None:
         return (
             "without a holdout, exact copies of unique rows and values are compared with coincidences among the "
@@ -321,10 +341,10 @@ def _power(encoding: Encoding, sides: Sides) -> str:
     for hits in range(3, 1_000):
         if against_holdout((hits, 0), (n, m), ROW_ALPHA).proven > 0:
             return (
-                f"{hits} different training rows copied exactly, with no holdout row met by chance, are shown as "
-                f"copies; fewer, or rows changed in many cells, are not: see privacy.membership"
+                f"{hits} different training {sides.unit} copied exactly, with no holdout row met by chance, are shown "
+                f"as copies; fewer, or rows changed in many cells, are not: see privacy.membership"
             )
-    return f"with {m:,} holdout rows against {n:,} training rows no number of copies can be told from chance"
+    return f"with {m:,} holdout {sides.unit} against {n:,} in training no number of copies can be told from chance"
 
 
 def _details(encoding: Encoding, sides: Sides) -> dict[str, Json]:

@@ -67,8 +67,8 @@ def measure_drift(encoding: Encoding, panel: Panel, seed: int) -> Drift:
     )
     for side in (0, 1):
         scores[half == side] = found[side]
-    raw = stratified_auc(scores, panel.member, half)
-    auc = Auc(raw.value, FOLD_DEPENDENCE * raw.variance, FOLD_DEPENDENCE * raw.null_variance)
+    raw = stratified_auc(scores, panel.member, half, panel.unit if panel.grouped_by else None)
+    auc = Auc(raw.value, FOLD_DEPENDENCE * raw.variance, FOLD_DEPENDENCE * raw.null_variance, raw.design)
     p = float(1 - ndtr((auc.value - 0.5) / np.sqrt(auc.null_variance))) if auc.null_variance else 1.0
     columns = drifted_columns(encoding, panel) if p < LEVEL else ()
     return Drift(auc, p, _deciles(scores, half), columns)
@@ -76,10 +76,8 @@ def measure_drift(encoding: Encoding, panel: Panel, seed: int) -> Drift:
 
 def _halves(panel: Panel) -> Places:
     """Split members and non-members in halves that have nothing to do with the folds."""
-    half = np.empty(len(panel.member), np.int64)
-    for kind in (True, False):
-        at = np.flatnonzero(panel.member == kind)
-        half[at] = (np.arange(len(at)) // panel.folds) % 2
+    start = np.where(panel.member, 0, panel.unit[~panel.member].min())
+    half: Places = ((panel.unit - start) // panel.folds) % 2
     return half
 
 

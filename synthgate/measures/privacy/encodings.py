@@ -21,6 +21,8 @@ Ints = NDArray[Any]
 Floats = NDArray[np.float64]
 
 MAX_COLUMNS = 400
+LEAST_GROUPS = 20
+MAX_DIMENSIONS = 256
 BINS = 20
 TREE_CODES = 254
 MAX_EXACT = 2.0**53
@@ -39,18 +41,21 @@ class Rows:
         Ranks of the numbers in [-0.5, 0.5], a flag per column with missing numbers, and vectors (E2).
     hashes : uint64 array, shape (rows,)
         Equal exactly when all codes are equal (up to a collision chance of 2**-64 a pair).
+    groups : int32 array, shape (rows,)
+        Which person or sequence each row belongs to, where the table has such groups; else zeros.
     """
 
     codes: tuple[Ints, ...]
     dense: NDArray[np.float32]
     hashes: NDArray[np.uint64]
+    groups: NDArray[np.int32]
 
     def __len__(self) -> int:
         return len(self.hashes)
 
     def take(self, at: Ints) -> Rows:
         """Return the rows at the given places, or where a mask holds."""
-        return Rows(tuple(c[at] for c in self.codes), self.dense[at], self.hashes[at])
+        return Rows(tuple(c[at] for c in self.codes), self.dense[at], self.hashes[at], self.groups[at])
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +92,25 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """All sides, encoded alike; each side's rows are in the order of their hashes."""
+    """All sides, encoded alike; each side's rows are in the order of their hashes.
+
+    Attributes
+    ----------
+    columns : tuple of Column
+    real, synthetic : Rows
+    holdout : Rows or None
+    skipped : tuple of Skip
+        Columns left out, and why.
+    grouped_by : str or None
+        The column that says which rows belong together, found by :func:`find_groups`.
+    """
 
     columns: tuple[Column, ...]
     real: Rows
     synthetic: Rows
     holdout: Rows | None
     skipped: tuple[Skip, ...]
+    grouped_by: str | None = None
 
     @property
     def cards(self) -> tuple[int, ...]:
@@ -120,7 +137,8 @@ def encode(sample: Sample) -> Encoding:
 
 def _encode(sample: Sample) -> Encoding:
     sides = [sample.real, sample.synthetic, *([sample.holdout] if sample.holdout else [])]
-    names, skipped = _choose(sample)
+    grouped_by = find_groups(sample)
+    names, skipped = _choose(sample, grouped_by)
     columns: list[Column] = []
     pooled: list[Ints] = []
     dense: list[NDArray[np.float32]] = []
@@ -135,23 +153,49 @@ def _encode(sample: Sample) -> Encoding:
     ends = np.cumsum([side.rows for side in sides])
     numbers = np.stack(dense, axis=1) if dense else np.zeros((int(ends[-1]), 0), np.float32)
     hashes = _hash(pooled, int(ends[-1]), sample.rng("privacy.rows"))
-    everything = Rows(tuple(pooled), np.ascontiguousarray(numbers, dtype=np.float32), hashes)
+    groups = np.zeros(int(ends[-1]), np.int32)
+    if grouped_by is not None:
+        groups = np.concatenate([side.columns[grouped_by] for side in sides]).astype(np.int32)
+    everything = Rows(tuple(pooled), np.ascontiguousarray(numbers, dtype=np.float32), hashes, groups)
     made = []
     for start, end in zip([0, *ends[:-1]], ends, strict=True):
         at = np.arange(start, end)
         made.append(everything.take(at[np.argsort(hashes[start:end], kind="stable")]))
     holdout = made[2] if sample.holdout else None
-    return Encoding(tuple(columns), made[0], made[1], holdout, tuple(skipped))
+    return Encoding(tuple(columns), made[0], made[1], holdout, tuple(skipped), grouped_by)
 
 
-def _choose(sample: Sample) -> tuple[list[str], list[Skip]]:
+def find_groups(sample: Sample) -> str | None:
+    """Return the column that names persons or sequences of several rows each, or None.
+
+    Its values repeat within real and within holdout but never cross: had rows been split at random,
+    repeated values would. The real rows were then split by group, and groups are what is exchangeable.
+    """
+    if sample.holdout is None:
+        return None
+    best, most = None, 0
+    for name, role in sample.roles.items():
+        if role.is_continuous or role is Role.VECTOR:
+            continue
+        sides = [np.bincount(side.columns[name] + 1)[1:] for side in (sample.real, sample.holdout)]
+        repeated = [int((counts > 1).sum()) for counts in sides]
+        size = min(len(counts) for counts in sides)
+        crosses = bool(np.any((sides[0][:size] > 0) & (sides[1][:size] > 0)))
+        if not crosses and min(repeated) > max(LEAST_GROUPS, most):
+            best, most = name, min(repeated)
+    return best
+
+
+def _choose(sample: Sample, grouped_by: str | None) -> tuple[list[str], list[Skip]]:
     """Return the columns to encode: all but ids, and a seeded choice when there are very many."""
-    names = [name for name, role in sample.roles.items() if role is not Role.ID]
+    names = [name for name, role in sample.roles.items() if role is not Role.ID and name != grouped_by]
     skipped = [
         Skip(name, "an id: tested on its own, no part of a row's identity")
         for name, role in sample.roles.items()
-        if role is Role.ID
+        if role is Role.ID and name != grouped_by
     ]
+    if grouped_by is not None:
+        skipped.append(Skip(grouped_by, "says which rows belong together: tested on its own, as an id"))
     if len(names) > MAX_COLUMNS:
         kept = sample.rng("privacy.columns").choice(len(names), MAX_COLUMNS, replace=False)
         left_out = len(names) - MAX_COLUMNS
@@ -166,7 +210,7 @@ def _encode_column(
     role = sample.roles[name]
     raw = np.concatenate([side.columns[name] for side in sides])
     if role is Role.VECTOR:
-        return _encode_vectors(name, raw)
+        return _encode_vectors(name, _narrow_vectors(raw, sample.rng("privacy.vectors")))
     if role.is_continuous:
         real_rows = _real_rows(sides)
         rounded = _round_dates(raw, real_rows) if role is Role.DATETIME else _round(raw, sample.decimals.get(name, 15))
@@ -241,13 +285,22 @@ def rank_bins(ranks: Floats) -> NDArray[np.int64]:
     return np.where(np.isnan(ranks), BINS, bins)
 
 
+def _narrow_vectors(raw: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Project long vectors onto 128 random directions, which keeps equality, and distances approximately."""
+    raw = np.nan_to_num(raw.astype(np.float32)) + np.float32(0)
+    if raw.shape[1] <= MAX_DIMENSIONS:
+        return raw
+    directions = rng.standard_normal((raw.shape[1], MAX_DIMENSIONS // 2)).astype(np.float32)
+    return raw @ directions
+
+
 def _encode_vectors(name: str, raw: NDArray[np.float32]) -> tuple[Column, Ints, list[NDArray[np.float32]]]:
     """Encode vectors: whole ones by code, their dimensions scaled so that each weighs like a number on average."""
-    whole = np.ascontiguousarray(np.nan_to_num(raw)).view(np.dtype((np.void, raw.dtype.itemsize * raw.shape[1])))
+    whole = np.ascontiguousarray(raw).view(np.dtype((np.void, raw.dtype.itemsize * raw.shape[1])))
     distinct, codes = np.unique(whole.ravel(), return_inverse=True)
     card = len(distinct) + 1
     counts = np.bincount(codes, minlength=card)
-    centred = np.nan_to_num(raw - np.nanmean(raw, axis=0, dtype=np.float64).astype(np.float32))
+    centred = raw - raw.mean(axis=0, dtype=np.float64).astype(np.float32)
     spread = float(np.sqrt(np.mean(centred.var(axis=0, dtype=np.float64)) * 12)) or 1.0
     column = Column(
         name,

@@ -7,6 +7,7 @@ generator copied nothing: given which real rows are hit, whose they are is a hyp
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, floor
 
 from synthgate.measures.privacy.inference import lower_share
 
@@ -35,7 +36,9 @@ class Excess:
     p: float
 
 
-def against_holdout(hits: tuple[int, int], subjects: tuple[int, int], alpha: float) -> Excess:
+def against_holdout(
+    hits: tuple[int, int], subjects: tuple[int, int], alpha: float, *, least_ratio: float = 1.0, design: float = 1.0
+) -> Excess:
     """Compare hits on training subjects with hits on holdout subjects.
 
     The p-value is hypergeometric given all hits. The bound is that of Clopper and Pearson for the
@@ -48,6 +51,10 @@ def against_holdout(hits: tuple[int, int], subjects: tuple[int, int], alpha: flo
         (training, holdout): how many are hit, and how many there are.
     alpha : float
         Error of the bound, in (0, 1).
+    least_ratio : float
+        The bound is 0 unless training subjects are hit so many times more often, at least 1.
+    design : float
+        Subjects count as so many times fewer where they come in groups.
 
     Examples
     --------
@@ -61,10 +68,11 @@ def against_holdout(hits: tuple[int, int], subjects: tuple[int, int], alpha: flo
     (x, y), (n, m) = hits, subjects
     if not x or not n or not m:
         return Excess(x, float(x) if not m else y * n / m, 0.0, 1.0)
-    p = float(hypergeom.sf(x - 1, n + m, n, x + y))
-    low = lower_share(x, y, alpha)
+    apart = [floor(count / design) for count in (x, n)] + [ceil(count / design) for count in (y, m)]
+    p = float(hypergeom.sf(apart[0] - 1, apart[1] + apart[3], apart[1], apart[0] + apart[2]))
+    low = lower_share(apart[0], apart[2], alpha)
     ratio = low / (1 - low) * m / n if low < 1 else float("inf")
-    proven = x * (1 - 1 / ratio) if ratio > 1 and p < alpha and x >= LEAST_HITS else 0.0
+    proven = x * (1 - 1 / ratio) if ratio > least_ratio and p < alpha and apart[0] >= LEAST_HITS else 0.0
     return Excess(x, y * n / m, proven, p)
 
 

@@ -26,23 +26,39 @@ ROC_POINTS = 60
 
 @dataclass(frozen=True, slots=True)
 class Auc:
-    """An AUC with its estimated variance, and its exact variance under exchangeable labels."""
+    """An AUC with its estimated variance, and its variance under exchangeable labels.
+
+    Attributes
+    ----------
+    value : float
+    variance, null_variance : float
+    design : float
+        How many times rows that come in groups raise the variance; 1 for independent rows.
+    """
 
     value: float
     variance: float
     null_variance: float
+    design: float = 1.0
 
 
-def auc(positive: Floats, negative: Floats) -> Auc:
+def auc(positive: Floats, negative: Floats, units: tuple[Places, Places] | None = None) -> Auc:
     """Return the AUC of two samples of scores, ties counted half.
 
     The variance is that of DeLong, DeLong and Clarke-Pearson (1988), Biometrics 44, 837-845, computed
-    from mid-ranks; the null variance is that of the rank sum under permuted labels, given the ties.
+    from mid-ranks, its components added up within groups of rows (Obuchowski 1997, Biometrics 53, 567-578);
+    the null variance is that of the rank sum under permuted labels, given the ties, widened alike.
+
+    Parameters
+    ----------
+    positive, negative : float64 array
+    units : tuple of int64 array, or None
+        The group of each positive and negative, when rows come in groups.
 
     Examples
     --------
     >>> auc(np.array([2.0, 3.0, 4.0]), np.array([0.0, 1.0, 3.0])).value.__round__(4)
-    0.8333
+    0.9444
     """
     from scipy.stats import rankdata
 
@@ -52,30 +68,47 @@ def auc(positive: Floats, negative: Floats) -> Auc:
     below = 1 - (ranks[n:] - rankdata(negative)) / n
     spread = float(np.square(ranks - ranks.mean()).sum())
     null = spread / ((n + m) * (n + m - 1.0) * n * m)
-    variance = (above.var(ddof=1) / n + below.var(ddof=1) / m) if min(n, m) > 1 else null
-    return Auc(float(above.mean()), max(float(variance), null * 1e-3), null)
+    if min(n, m) < 2:
+        return Auc(float(above.mean()), null, null)
+    variance = float(above.var(ddof=1) / n + below.var(ddof=1) / m)
+    design = 1.0
+    if units is not None and variance > 0:
+        grouped = _grouped_variance(above, units[0]) + _grouped_variance(below, units[1])
+        design = max(1.0, grouped / variance)
+    return Auc(float(above.mean()), max(variance, null * 1e-3) * design, null * design, design)
 
 
-def stratified_auc(scores: Floats, member: Flags, strata: Places) -> Auc:
+def _grouped_variance(parts: Floats, units: Places) -> float:
+    """Return the variance of a mean of parts that are independent between groups only."""
+    _, place = np.unique(units, return_inverse=True)
+    sums = np.bincount(place, weights=parts - parts.mean())
+    groups = max(2, len(sums))
+    return float(groups / (groups - 1) * np.square(sums).sum() / len(parts) ** 2)
+
+
+def stratified_auc(scores: Floats, member: Flags, strata: Places, units: Places | None = None) -> Auc:
     """Return the mean AUC within strata, weighted by what each can tell, `n m / (n + m)`.
 
     For folds of one size that is the plain mean.
     """
-    total = value = variance = null = 0.0
+    total = value = variance = null = independent = 0.0
     for stratum in np.unique(strata):
         here = strata == stratum
-        positive, negative = scores[here & member], scores[here & ~member]
-        if not len(positive) or not len(negative):
+        mine, others = here & member, here & ~member
+        if not mine.any() or not others.any():
             continue
-        weight = len(positive) * len(negative) / (len(positive) + len(negative))
-        part = auc(positive, negative)
+        n, m = int(mine.sum()), int(others.sum())
+        weight = n * m / (n + m)
+        part = auc(scores[mine], scores[others], None if units is None else (units[mine], units[others]))
         total += weight
         value += weight * part.value
         variance += weight**2 * part.variance
+        independent += weight**2 * part.variance / part.design
         null += weight**2 * part.null_variance
     if not total:
         return Auc(0.5, 0.25, 0.25)
-    return Auc(value / total, variance / total**2, null / total**2)
+    design = variance / independent if independent > 0 else 1.0
+    return Auc(value / total, variance / total**2, null / total**2, design)
 
 
 def fold_ranks(scores: Floats, fold: Places, rng: np.random.Generator) -> Floats:
@@ -106,7 +139,9 @@ class Rate:
     p: float
 
 
-def rate_at(ranks: Floats, member: Flags, allowed: float, tail: float, rng: np.random.Generator) -> Rate | None:
+def rate_at(
+    ranks: Floats, member: Flags, allowed: float, tail: float, rng: np.random.Generator, *, design: float = 1.0
+) -> Rate | None:
     """Return the true-positive rate at a false-positive rate, or None where too few false positives exist.
 
     With k = floor(allowed * m), a member counts when it ranks above the (k + 1)-th best non-member.
@@ -123,23 +158,27 @@ def rate_at(ranks: Floats, member: Flags, allowed: float, tail: float, rng: np.r
         The false-positive rate, in (0, 1).
     tail : float
         Error of each bound, in (0, 0.5).
+    rng : Generator
+    design : float
+        Rows count as so many times fewer where they come in groups.
     """
     from scipy.stats import betabinom
 
     n, m = int(member.sum()), int((~member).sum())
     k = floor(allowed * m + 1e-9)
-    if k < LEAST_FALSE_POSITIVES or n < LEAST_FALSE_POSITIVES:
+    if k < LEAST_FALSE_POSITIVES * design or n < LEAST_FALSE_POSITIVES * design:
         return None
     thresholds = np.sort(ranks[~member])[::-1]
     mine = np.sort(ranks[member])
     above = n - np.searchsorted(mine, thresholds, side="right")
     count = int(above[k])
-    place = rng.beta(k + 1, m - k, 20_000) * m
+    place = rng.beta((k + 1) / design, (m - k) / design, 20_000) * m
     smooth = np.interp(place, np.arange(m) + 0.5, (above + 0.5) / (n + 1.0))
-    draws = rng.binomial(n, np.clip(smooth, 0, 1)) / n
+    independent = max(1, round(n / design))
+    draws = rng.binomial(independent, np.clip(smooth, 0, 1)) / independent
     low, high = np.quantile(draws, [tail, 1 - tail])
     value = count / n
-    p = float(betabinom.sf(count - 1, n, k + 1, m - k))
+    p = float(betabinom.sf(round(count / design) - 1, independent, (k + 1) / design, (m - k) / design))
     return Rate(value, min(value, float(low)), max(value, float(high)), p)
 
 
@@ -153,12 +192,12 @@ def roc(ranks: Floats, member: Flags) -> list[list[float]]:
     return [[round(float(c / m), 6), round(float(t / n), 4)] for c, t in zip(counts, found, strict=True)]
 
 
-def advantage(ranks: Floats, member: Flags) -> tuple[float, float]:
+def advantage(ranks: Floats, member: Flags, design: float = 1.0) -> tuple[float, float]:
     """Return the largest TPR - FPR over thresholds, and its one-sided p-value (Smirnov, large samples)."""
     n, m = int(member.sum()), int((~member).sum())
     best_first = member[np.argsort(-ranks)]
     gap = max(0.0, float((np.cumsum(best_first) / n - np.cumsum(~best_first) / m).max()))
-    return gap, exp(-2 * gap * gap * n * m / (n + m))
+    return gap, exp(-2 * gap * gap * n * m / (n + m) / design)
 
 
 def lower_share(hits: int, misses: int, alpha: float) -> float:

@@ -138,7 +138,7 @@ class _Context:
 
     @property
     def is_small(self) -> bool:
-        return self.panel.nonmembers < LEAST_HOLDOUT
+        return min(self.panel.nonmembers, self.panel.units[1]) < LEAST_HOLDOUT
 
     def method(self, one: Scored) -> str:
         """Say how the interval was made, and what keeps it open."""
@@ -148,7 +148,7 @@ class _Context:
         else:
             base = f"DeLong{within}, simultaneous over {self.attacks} attacks, 98 % each side"
         if self.is_small:
-            return f"{base}; opened: fewer than {LEAST_HOLDOUT} holdout rows decide nothing"
+            return f"{base}; opened: fewer than {LEAST_HOLDOUT} holdout rows or groups decide nothing"
         return f"{base}; open above: the holdout drifted" if self.drift.is_shown else base
 
     def interval(self, low: float, high: float) -> tuple[float, float]:
@@ -173,7 +173,8 @@ def _score(stage: Stage, attacks: Sequence[Attack], drift: Drift, sample: Sample
     scores = [attack.score(stage) for attack in attacks]
     ranks = [fold_ranks(s, panel.fold, sample.rng(f"ties.{a.name}")) for a, s in zip(attacks, scores, strict=True)]
     factors = [REFERENCE_FACTOR if attack.uses_reference else 1.0 for attack in attacks]
-    aucs = [stratified_auc(s, panel.member, strata) for s in scores]
+    units = panel.unit if panel.grouped_by else None
+    aucs = [stratified_auc(s, panel.member, strata, units) for s in scores]
     z = np.array([_z(a, f) for a, f in zip(aucs, factors, strict=True)])
     draws = null_statistics(np.stack(scores), panel.member, strata, sample.rng("privacy.permutations"))
     adjusted = step_down(z, draws)
@@ -189,7 +190,7 @@ def _meta(ranks: Floats, panel: Panel, strata: Places, sample: Sample) -> Scored
     from scipy.special import ndtr
 
     scores = combine(ranks, panel.member, panel.fold)
-    auc = stratified_auc(scores, panel.member, strata)
+    auc = stratified_auc(scores, panel.member, strata, panel.unit if panel.grouped_by else None)
     z = _z(auc, META_FACTOR)
     own = fold_ranks(scores, panel.fold, sample.rng("ties.meta"))
     return Scored("meta", scores, own, auc, META_FACTOR, z, float(1 - ndtr(z)), META_ERROR)
@@ -203,7 +204,8 @@ def _rates(one: Scored, panel: Panel, sample: Sample) -> dict[float, dict[str, f
     tail = META_ERROR if one.name == "meta" else RATE_ERROR * one.tail / AUC_ERROR
     out: dict[float, dict[str, float] | None] = {}
     for allowed in FALSE_POSITIVE_RATES:
-        rate = rate_at(one.ranks, panel.member, allowed, tail, sample.rng(f"rate.{one.name}.{allowed}"))
+        rng = sample.rng(f"rate.{one.name}.{allowed}")
+        rate = rate_at(one.ranks, panel.member, allowed, tail, rng, design=one.auc.design)
         out[allowed] = {"value": rate.value, "low": rate.low, "high": rate.high, "p": rate.p} if rate else None
     return out
 
@@ -211,7 +213,7 @@ def _rates(one: Scored, panel: Panel, sample: Sample) -> dict[float, dict[str, f
 def _findings(one: Scored, rates: dict[float, dict[str, float] | None], context: _Context) -> list[Measured]:
     panel = context.panel
     low, high = context.interval(*one.bounds)
-    gap, ks_p = advantage(one.ranks, panel.member)
+    gap, ks_p = advantage(one.ranks, panel.member, one.auc.design)
     details: dict[str, Json] = {
         "attack": one.name,
         "se": rounded(one.error, 4),
@@ -320,8 +322,13 @@ def _reason(scored: Sequence[Scored], context: _Context) -> str:
         f"the strongest of {len(scored)} attacks ({top.name}) reaches AUC {top.auc.value:.3f} [{low:.3f}, {high:.3f}] "
         f"on {members:,} members and {nonmembers:,} non-members; 0.5 is guessing"
     ]
+    if context.panel.grouped_by is not None:
+        members, nonmembers = context.panel.units
+        parts.append(
+            f"rows come in groups by {context.panel.grouped_by!r}, so {members:,} against {nonmembers:,} groups were compared"
+        )
     if context.is_small:
-        parts.append(f"fewer than {LEAST_HOLDOUT} holdout rows can be queried, so nothing is decided")
+        parts.append(f"fewer than {LEAST_HOLDOUT} holdout rows or groups can be queried, so nothing is decided")
     if context.drift.is_shown:
         parts.append("the holdout is no random part of the real rows, so nothing can be passed")
     if 2 * context.panel.common > context.panel.holdout_rows:
@@ -332,12 +339,13 @@ def _reason(scored: Sequence[Scored], context: _Context) -> str:
 
 
 def _power(panel: Panel, attacks: int) -> str:
-    n, m = panel.queried
+    n, m = panel.units
     rate = detectable_rate(n, m, attacks)
     tpr = f" or a TPR at 1 % FPR of at least {rate:.1%}" if rate is not None else ""
+    groups = f" (groups by {panel.grouped_by!r})" if panel.grouped_by is not None else ""
     few = f"{max(1, ceil((rate - 0.01) * n)):,}" if rate is not None else f"{ceil(0.05 * n):,}"
     return (
-        f"with {n:,} members and {m:,} non-members this audit would have detected a true AUC of at least "
+        f"with {n:,} members and {m:,} non-members{groups} this audit would have detected a true AUC of at least "
         f"{detectable_auc(n, m, attacks):.3f}{tpr} with probability 0.9; leaks below that, leaks that touch fewer than "
         f"about {few} records, and attacks outside ensemble {ENSEMBLE} are not excluded"
     )
@@ -372,7 +380,7 @@ def _details(stage: Stage, scored: Sequence[Scored], context: _Context, profile:
         "detected": any(one.p < DETECTED for one in scored),
         "strongest": top.name,
         "epsilon_lower_bound": {
-            "value": 0.0 if drift.is_shown else rounded(bounds[best]["value"], 2),
+            "value": 0.0 if drift.is_shown or panel.grouped_by else rounded(bounds[best]["value"], 2),
             "attack": best,
             "meaning": "a differential privacy claim with delta 0 below this is contradicted, if the holdout was "
             "chosen at random and each person has one row; 0 means nothing shown",

@@ -10,7 +10,7 @@ import numpy as np
 
 from synthgate.findings import Json
 from synthgate.measures.privacy.attacks import Stage, linkage, marginal_pairs
-from synthgate.measures.privacy.encodings import Floats, Rows
+from synthgate.measures.privacy.encodings import Floats
 from synthgate.measures.privacy.inference import Flags, Places, rounded, simultaneous_z
 from synthgate.measures.privacy.panel import Panel
 
@@ -61,7 +61,7 @@ def tiers(stage: Stage, scores: Mapping[str, Floats], rng: np.random.Generator) 
     kept = _fewer(stage.panel)
     panel = _part(stage.panel, kept)
     codes = tuple(rng.permutation(column) for column in stage.synthetic.codes)
-    shuffled = Rows(codes, stage.synthetic.dense, stage.synthetic.hashes)
+    shuffled = replace(stage.synthetic, codes=codes)
     control = Stage(replace(stage.encoding, synthetic=shuffled), panel, stage.seed)
     out: dict[str, Json] = {}
     for name, attack in (("linkage", linkage), ("marginal_pairs", marginal_pairs)):
@@ -80,7 +80,8 @@ def _fewer(panel: Panel) -> Places:
 
 
 def _part(panel: Panel, at: Places) -> Panel:
-    return replace(panel, queries=panel.queries.take(at), member=panel.member[at], fold=panel.fold[at])
+    queries = panel.queries.take(at)
+    return replace(panel, queries=queries, member=panel.member[at], fold=panel.fold[at], unit=panel.unit[at])
 
 
 def _paired(first: Floats, second: Floats, panel: Panel) -> tuple[float, float, float]:

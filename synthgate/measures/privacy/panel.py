@@ -31,6 +31,8 @@ class Panel:
         Members and non-members.
     member : bool array, shape (queries,)
     fold : int64 array, shape (queries,)
+    unit : int64 array, shape (queries,)
+        What is exchangeable: the row itself, or its group where rows come in groups.
     references : tuple of Rows
         Per fold the holdout rows that calibrate it.
     members, nonmembers : int
@@ -41,17 +43,25 @@ class Panel:
         Different rows that occur on both sides, removed from both.
     duplicates : int
         Rows left out because an equal one is queried, both sides.
+    grouped_by : str or None
     """
 
     queries: Rows
     member: NDArray[np.bool_]
     fold: NDArray[np.int64]
+    unit: NDArray[np.int64]
     references: tuple[Rows, ...]
     members: int
     nonmembers: int
     holdout_rows: int
     common: int
     duplicates: int
+    grouped_by: str | None
+
+    @property
+    def units(self) -> tuple[int, int]:
+        """Queried members and non-members, counted as groups where rows come in groups."""
+        return len(np.unique(self.unit[self.member])), len(np.unique(self.unit[~self.member]))
 
     @property
     def folds(self) -> int:
@@ -90,23 +100,45 @@ def make_panel(encoding: Encoding, profile: str) -> Panel:
     holdout, _ = distinct_rows(encoding.holdout)
     shared = is_among(holdout, real)
     members, nonmembers = real.take(~is_among(real, holdout)), holdout.take(~shared)
-    folds = folds_for(len(nonmembers))
+    places = [_places(rows, encoding) for rows in (members, nonmembers)]
+    folds = folds_for(int(places[1].max(initial=-1)) + 1)
     cap = _affordable(encoding, len(nonmembers), profile)
-    asked = [rows.take(np.arange(min(cap, len(rows)))) for rows in (members, nonmembers)]
-    fold = np.concatenate([np.arange(len(rows)) % folds for rows in asked])
-    home = np.arange(len(nonmembers)) % folds
-    references = tuple(nonmembers.take(np.flatnonzero(home != f)[:MAX_REFERENCE]) for f in range(folds))
+    kept = [_first(place, cap) for place in places]
+    references = tuple(nonmembers.take(np.flatnonzero(places[1] % folds != f)[:MAX_REFERENCE]) for f in range(folds))
+    unit = [place[at] for place, at in zip(places, kept, strict=True)]
     return Panel(
-        queries=join(asked[0], asked[1]),
-        member=np.repeat([True, False], [len(rows) for rows in asked]),
-        fold=fold,
+        queries=join(members.take(kept[0]), nonmembers.take(kept[1])),
+        member=np.repeat([True, False], [len(at) for at in kept]),
+        fold=np.concatenate(unit) % folds,
+        unit=np.concatenate([unit[0], unit[1] + int(places[0].max(initial=-1)) + 1]),
         references=references,
         members=len(members),
         nonmembers=len(nonmembers),
         holdout_rows=len(holdout),
         common=int(shared.sum()),
         duplicates=len(encoding.real) - len(real) + len(encoding.holdout) - len(holdout),
+        grouped_by=encoding.grouped_by,
     )
+
+
+def _places(rows: Rows, encoding: Encoding) -> NDArray[np.int64]:
+    """Return each row's place in an order that its content fixes, groups counted as one.
+
+    Rows are in the order of their hashes; a group stands where its first row stands.
+    """
+    if encoding.grouped_by is None:
+        return np.arange(len(rows))
+    _, first, inverse = np.unique(rows.groups, return_index=True, return_inverse=True)
+    order = np.empty(len(first), np.int64)
+    order[np.argsort(first)] = np.arange(len(first))
+    place: NDArray[np.int64] = order[inverse]
+    return place
+
+
+def _first(places: NDArray[np.int64], cap: int) -> NDArray[np.int64]:
+    """Return the rows of the first places, whole groups, up to `cap` rows."""
+    last = int(np.searchsorted(np.cumsum(np.bincount(places, minlength=1)), cap, side="right"))
+    return np.flatnonzero(places < max(last, min(1, len(places))))
 
 
 def _affordable(encoding: Encoding, nonmembers: int, profile: str) -> int:
@@ -122,4 +154,5 @@ def join(first: Rows, second: Rows) -> Rows:
         tuple(np.concatenate(pair) for pair in zip(first.codes, second.codes, strict=True)),
         np.concatenate([first.dense, second.dense]),
         np.concatenate([first.hashes, second.hashes]),
+        np.concatenate([first.groups, second.groups]),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from synthgate.measures.privacy.inference import rounded, shown
 from synthgate.roles import Role
 from synthgate.sample import Sample
 
+Codes = NDArray[Any]
+
+NOTHING = Excess(0, 0.0, 0.0, 1.0)
 FEW_VALUES = 20
 DENSE = 0.01
 GAPLESS = 0.9
@@ -65,7 +69,7 @@ def _leak(encoding: Encoding, at: int, allowance: Allowance, alpha: float) -> Me
         other[-1] = False
         hits = (int((only & (synthetic > 0)).sum()), int((other & (synthetic > 0)).sum()))
         subjects = (int(only.sum()), int(other.sum()))
-        excess = against_holdout(hits, subjects, alpha)
+        excess = against_holdout(hits, subjects, alpha, design=_group_size(encoding))
         kind, yard = "only training rows hold", f"of the holdout's own {_rate(hits[1], subjects[1])}"
     else:
         only = real == 1
@@ -94,6 +98,13 @@ def _leak(encoding: Encoding, at: int, allowance: Allowance, alpha: float) -> Me
     )
 
 
+def _group_size(encoding: Encoding) -> float:
+    """Return the mean number of rows of a group: the values of one group are hit or missed together."""
+    if encoding.grouped_by is None:
+        return 1.0
+    return len(encoding.real) / max(1, len(np.unique(encoding.real.groups)))
+
+
 def bound(value: float, alpha: float) -> Estimate:
     """Return a lower confidence bound as the whole interval: what is shown, not what is likely."""
     low = rounded(value, 4) if value >= 0.00005 else 0.0
@@ -110,23 +121,23 @@ def _counts(encoding: Encoding, side: str, at: int) -> NDArray[np.int64]:
     return np.zeros(card, np.int64) if rows is None else np.bincount(rows.codes[at], minlength=card)
 
 
-def id_leaks(sample: Sample, alpha: float) -> list[Measured]:
-    """Test each id column: does a synthetic row carry the id of a training row?
+def id_leaks(sample: Sample, alpha: float, grouped_by: str | None = None) -> list[Measured]:
+    """Test each id column, and the one that names groups: does a synthetic row carry the id of a training row?
 
     Ids that merely count, or that are dense in their range of numbers, coincide harmlessly and are not
     judged. Numbers drawn from a wide range are held against the coincidences of random draws;
     any other id of a training row that appears in the synthetic table is a leak by itself.
     """
-    names = [name for name, role in sample.roles.items() if role is Role.ID]
+    names = [name for name, role in sample.roles.items() if role is Role.ID or name == grouped_by]
     out = []
     for name in names:
-        found = _id_leak(sample, name, alpha / len(names))
+        found = _id_leak(sample, name, alpha / len(names), is_group=name == grouped_by)
         if found is not None:
             out.append(found)
     return out
 
 
-def _id_leak(sample: Sample, name: str, alpha: float) -> Measured | None:
+def _id_leak(sample: Sample, name: str, alpha: float, *, is_group: bool) -> Measured | None:
     real = _known(sample.real.columns[name])
     mine = np.unique(real)
     synthetic = np.unique(_known(sample.synthetic.columns[name]))
@@ -134,7 +145,7 @@ def _id_leak(sample: Sample, name: str, alpha: float) -> Measured | None:
     if not len(mine) or not len(synthetic):
         return None
     hit = np.intersect1d(mine, synthetic)
-    is_key = len(mine) == len(real) and not len(np.intersect1d(mine, others))
+    is_key = (is_group or len(mine) == len(real)) and not len(np.intersect1d(mine, others))
     excess, harmless = _judge_ids(sample.dictionaries[name], (mine, synthetic, others), hit, alpha, is_key=is_key)
     message = f"{shown(len(hit))} of the {len(mine):,} different ids of the training rows occur in the synthetic table"
     if harmless:
@@ -151,39 +162,36 @@ def _id_leak(sample: Sample, name: str, alpha: float) -> Measured | None:
 
 
 def _judge_ids(
-    labels: Sequence[str],
-    ids: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
-    hit: NDArray[np.int64],
-    alpha: float,
-    *,
-    is_key: bool,
+    labels: Sequence[str], ids: tuple[Codes, Codes, Codes], hit: Codes, alpha: float, *, is_key: bool
 ) -> tuple[Excess, str]:
     """Return the excess of id hits, and why they are harmless (empty when they are not)."""
     mine, synthetic, others = ids
     if not len(hit):
-        return Excess(0, 0.0, 0.0, 1.0), ""
-    if not is_key:
-        hits = (len(hit), len(np.intersect1d(others, synthetic)))
-        if not len(others):
-            return Excess(len(hit), 0.0, 0.0, 1.0), "the ids are not unique in the training rows"
-        shared = len(np.intersect1d(mine, others))
-        both = len(np.intersect1d(np.intersect1d(mine, others), synthetic))
-        own = (hits[0] - both, hits[1] - both)
-        return against_holdout(own, (len(mine) - shared, len(others) - shared), alpha), ""
+        return NOTHING, ""
+    if is_key:
+        return _judge_keys(labels, mine, synthetic, len(hit), alpha)
+    if not len(others):
+        return NOTHING, "the ids are not unique in the training rows"
+    own = (np.setdiff1d(mine, others), np.setdiff1d(others, mine))
+    hits = (len(np.intersect1d(own[0], synthetic)), len(np.intersect1d(own[1], synthetic)))
+    return against_holdout(hits, (len(own[0]), len(own[1])), alpha), ""
+
+
+def _judge_keys(labels: Sequence[str], mine: Codes, synthetic: Codes, hits: int, alpha: float) -> tuple[Excess, str]:
     numbers = [_numbers(labels, side) for side in (mine, synthetic)]
     if numbers[0] is None or numbers[1] is None:
-        return Excess(len(hit), 0.0, float(len(hit)), 0.0), ""
+        return Excess(hits, 0.0, float(hits), 0.0), ""
     space = _spread(numbers[0])
     if len(mine) >= DENSE * space:
-        return Excess(len(hit), 0.0, 0.0, 1.0), "the ids are numbered densely, so that equal ones mean nothing"
+        return NOTHING, "the ids are numbered densely, so that equal ones mean nothing"
     if len(synthetic) >= GAPLESS * _spread(numbers[1]):
-        return Excess(len(hit), 0.0, 0.0, 1.0), "the synthetic ids merely count, so that equal ones mean nothing"
+        return NOTHING, "the synthetic ids merely count, so that equal ones mean nothing"
     expected = len(mine) * len(synthetic) / space
-    p = against_space(len(hit), (len(mine), len(synthetic)), space)
-    return Excess(len(hit), expected, max(0.0, len(hit) - 2 * expected) if p < alpha else 0.0, p), ""
+    p = against_space(hits, (len(mine), len(synthetic)), space)
+    return Excess(hits, expected, max(0.0, hits - 2 * expected) if p < alpha else 0.0, p), ""
 
 
-def _known(codes: NDArray[np.int32]) -> NDArray[np.int32]:
+def _known(codes: Codes) -> Codes:
     return codes[codes >= 0]
 
 
@@ -191,7 +199,7 @@ def _spread(numbers: NDArray[np.float64]) -> float:
     return float(numbers.max() - numbers.min()) + 1
 
 
-def _numbers(labels: Sequence[str], codes: NDArray[np.int64]) -> NDArray[np.float64] | None:
+def _numbers(labels: Sequence[str], codes: Codes) -> NDArray[np.float64] | None:
     """Return the numbers of ids that are one prefix and a number each, or None."""
     matches = [NUMBERED.match(labels[code]) for code in codes]
     found = [match for match in matches if match is not None]

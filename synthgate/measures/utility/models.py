@@ -73,7 +73,9 @@ class Recipe:
     def _linear(self, rows: int) -> Any:
         from sklearn.linear_model import LogisticRegression, Ridge
 
-        return LogisticRegression(C=1.0, max_iter=60, tol=1e-3) if self.classes else Ridge(alpha=max(1.0, rows**0.5 / 10))
+        return (
+            LogisticRegression(C=1.0, max_iter=60, tol=1e-3) if self.classes else Ridge(alpha=max(1.0, rows**0.5 / 10))
+        )
 
     def _boosting(self, categorical: NDArray[np.bool_], rows: int) -> Any:
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor

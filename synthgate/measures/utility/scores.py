@@ -86,7 +86,9 @@ def r_squared(truth: FloatArray, predicted: FloatArray, weights: FloatArray) -> 
     return np.where(varied > 0, 1 - wrong / np.where(varied > 0, varied, 1.0), np.nan)
 
 
-def skill(truth: NDArray[np.float64] | IntArray, predicted: FloatArray, weights: FloatArray | None = None) -> FloatArray:
+def skill(
+    truth: NDArray[np.float64] | IntArray, predicted: FloatArray, weights: FloatArray | None = None
+) -> FloatArray:
     """Return the judged score less that of chance: AUC - 0.5, or R2 (whose chance is 0)."""
     ones = np.ones((1, len(truth))) if weights is None else weights
     if predicted.ndim == 2:
@@ -165,7 +167,11 @@ def calibration(truth: IntArray, chances: FloatArray) -> Json:
     true = np.bincount(at, weights=right, minlength=CALIBRATION_BINS)
     used = np.flatnonzero(rows)
     bins: list[Json] = [
-        {"rows": int(rows[k]), "stated": round(float(said[k] / rows[k]), 4), "right": round(float(true[k] / rows[k]), 4)}
+        {
+            "rows": int(rows[k]),
+            "stated": round(float(said[k] / rows[k]), 4),
+            "right": round(float(true[k] / rows[k]), 4),
+        }
         for k in used
     ]
     return {"error": float(np.abs(said - true).sum() / len(truth)), "bins": bins}

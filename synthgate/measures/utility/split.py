@@ -138,7 +138,9 @@ def find_features(
     names, determining = _without_determining(sample, split, names, outcome)
     skipped += [Skip(name, f"determines {target}: predicting would be looking up") for name in determining]
     if names:
-        skipped += [Skip(name, f"{sample.roles[name]} columns are used only where nothing else is") for name in last_resort]
+        skipped += [
+            Skip(name, f"{sample.roles[name]} columns are used only where nothing else is") for name in last_resort
+        ]
     else:
         names = last_resort
     if len(names) > MAX_FEATURES:
@@ -208,4 +210,3 @@ def _is_function(groups: IntArray, classes: IntArray) -> bool:
     repeated, many = np.unique(np.minimum(sizes[sizes > 1], 200), return_counts=True)
     pure = np.log(np.maximum((shares[:, None] ** repeated).sum(axis=0), 1e-300))
     return bool((pure * many).sum() < BY_CHANCE)
-
