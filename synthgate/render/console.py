@@ -88,6 +88,6 @@ def _trouble(check: CheckResult, paint: Paint) -> list[str]:
 def _family(family: str, checks: list[CheckResult], verdict: Verdict, paint: Paint) -> str:
     status = story.worst_status(checks)
     score = verdict.scores.get(family)
-    shown = f"{score:.2f}" if score is not None else story.SIGNS[Status.NOT_ASSESSED].symbol
+    shown = f"{score:.3f}" if score is not None else story.SIGNS[Status.NOT_ASSESSED].symbol
     mark = paint(story.SIGNS[status].symbol, CODES[status])
     return f"{mark} {story.family_title(family):<12} {shown:>5}  {story.family_line(checks)}"

@@ -78,8 +78,19 @@ def families(verdict: Verdict) -> dict[str, list[CheckResult]]:
 
 
 def worst_status(checks: Iterable[CheckResult]) -> Status:
-    """Return the status that matters most among some checks; undecided and missing ones go before passed."""
-    return min((check.status for check in checks), key=RANK.__getitem__, default=Status.NOT_ASSESSED)
+    """Return the status that matters most among some checks.
+
+    One that was not assessed counts only when it is required, or when there is nothing else: it is
+    listed as open all the same.
+    """
+    states = [check.status for check in checks if check.required or check.status is not Status.NOT_ASSESSED]
+    return min(states, key=RANK.__getitem__, default=Status.NOT_ASSESSED)
+
+
+def counted_word(status: Status, n: int) -> str:
+    """Return the word for `n` checks of a status."""
+    word = SIGNS[status].word
+    return word + "s" if n != 1 and status in (Status.WARN, Status.ERROR) else word
 
 
 def tally(checks: Iterable[CheckResult]) -> dict[Status, int]:
@@ -111,17 +122,18 @@ def ranked(findings: Iterable[Finding], each: Limit) -> list[Finding]:
 
 
 def _margin(finding: Finding, each: Limit) -> float:
+    """Return how far a finding lies on the right side of its limit, as a share of the room there is."""
     estimate, limit = finding.measured.estimate, finding.measured.limit or each
     if estimate is None:
         return 0.0
-    if estimate.position is not None and limit.min is None and limit.max is None:
-        margin = estimate.position.value
-    elif limit.max is not None:
-        margin = limit.max - estimate.value
+    value, bound, end = estimate.value, 0.0, 1.0
+    if limit.max is not None:
+        value, bound, end = -estimate.value, -limit.max, 0.0
     elif limit.min is not None:
-        margin = estimate.value - limit.min
-    else:
-        margin = estimate.value
+        bound = limit.min
+    elif estimate.position is not None:
+        value, bound = estimate.position.value, limit.min_position or 0.0
+    margin = (value - bound) / (end - bound if end > bound else 1.0)
     return 0.0 if isnan(margin) else margin
 
 
@@ -165,7 +177,7 @@ def opening(verdict: Verdict) -> str:
 
 def family_line(checks: list[CheckResult]) -> str:
     """Return how a family's checks came out, as a short count."""
-    return ", ".join(f"{n:,} {SIGNS[status].word}" for status, n in tally(checks).items())
+    return ", ".join(f"{n:,} {counted_word(status, n)}" for status, n in tally(checks).items())
 
 
 def consequence(check: CheckResult) -> str:

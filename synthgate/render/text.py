@@ -6,7 +6,7 @@ import math
 import unicodedata
 
 NAME_LENGTH = 60
-TEXT_LENGTH = 1000
+TEXT_LENGTH = 600
 JOINER = "\u200d"
 PICTURES = {"\n": "↵", "\r": "␍", "\t": "⇥", "\u2028": "↵", "\u2029": "↵", "\x7f": "␡"}
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -66,11 +66,13 @@ def short(text: object, length: int = 18) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return a message for display, with a capital at its start and a full stop at its end."""
+    """Return a message for display: a capital at its start, unless a name stands there, and a full stop."""
     shown = shorten(text.strip(), TEXT_LENGTH)
     if not shown:
         return shown
-    return shown[0].upper() + shown[1:] + ("" if shown[-1] in ".!?…)" else ".")
+    first = shown.split(maxsplit=1)[0]
+    opening = first if "_" in first else first[0].upper() + first[1:]
+    return opening + shown[len(first) :] + ("" if shown[-1] in ".!?…)" else ".")
 
 
 def number(value: float | None) -> str:

@@ -346,7 +346,8 @@ def make_hostile() -> Verdict:
         panels = {key: [[0.1, 0.2], [0.2, 0.1]] for key in ("real", "synthetic", "difference")}
         checks.append(
             check(f"fidelity.{text}", status, text, findings=findings, score=worst, required=at == 4,
-                  ledger=Ledger(1, (Skip(text, text),)), details={"heatmap": {"columns": [text, "b"], **panels}}, **texts)
+                  ledger=Ledger(1, (Skip(text, text),)),
+                  details={"heatmap": {"columns": [text, "b"], **panels}}, **texts)
         )  # fmt: skip
     evil = "".join(HOSTILE[:-1])
     data = DataInfo(source=evil, rows=1, columns=1, sha256=evil)

@@ -8,7 +8,7 @@ import unicodedata
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthgate.findings import Status
@@ -66,6 +66,7 @@ def test_hostile_text_cannot_steer_a_terminal(hostile):
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", console.render(hostile, color=False))
 
 
+@settings(deadline=None)
 @given(st.text(st.characters()))
 def test_visible_text_can_always_be_shown(given_text):
     shown = text.visible(given_text)
@@ -74,6 +75,7 @@ def test_visible_text_can_always_be_shown(given_text):
     assert text.visible(shown) == shown
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300), st.integers(3, 200))
 def test_short_text_is_left_whole_and_long_text_cut(given_text, length):
     shown = text.shorten(given_text, length)
@@ -83,6 +85,7 @@ def test_short_text_is_left_whole_and_long_text_cut(given_text, length):
         assert shown.endswith(f"… ({len(given_text):,} characters)")
 
 
+@settings(deadline=None)
 @given(st.floats(-1e300, 1e300))
 def test_numbers_keep_four_digits(value):
     back = float(text.number(value).replace(",", ""))

@@ -26,9 +26,11 @@ MAX_PAIRS = 1_000
 ALL_PAIRS_COLUMNS = 45
 ALL_TRIPLES_COLUMNS = 20
 MAX_TRIPLES = 500
-DIRECT_CELLS = 1 << 20
+DIRECT_SHARE = 4
 TRAINED_ROWS = 6_000
 TRAINED_ROUNDS = 60
+TRAINED_LEAVES = 31
+ROWS_PER_ROUND = 100
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,8 @@ def _pairs(encoding: Encoding) -> list[tuple[int, ...]]:
 def _triples(encoding: Encoding) -> list[tuple[int, ...]]:
     columns = len(encoding.columns)
     if columns <= ALL_TRIPLES_COLUMNS:
-        return list(combinations(range(columns), 3))
+        every: list[tuple[int, ...]] = list(combinations(range(columns), 3))
+        return every
     pairs = _most_informative(encoding, list(combinations(range(columns), 2)))[: MAX_TRIPLES // 4]
     partners = {at: [b if a == at else a for a, b in pairs if at in (a, b)] for at in range(columns)}
     found = {tuple(sorted({*pair, third})) for pair in pairs for at in pair for third in partners[at]}
@@ -194,7 +197,7 @@ def _joint(pool: list[Ints], sizes: list[int], columns: tuple[int, ...]) -> tupl
     for at in columns[1:]:
         keys = keys * sizes[at] + pool[at]
         cells *= sizes[at]
-    if cells > max(DIRECT_CELLS, 2 * len(keys)):
+    if cells > DIRECT_SHARE * len(keys):
         distinct, keys = np.unique(keys, return_inverse=True)
         cells = len(distinct)
     return keys, cells
@@ -223,7 +226,11 @@ def _classify(stage: Stage, f: int, _: Ints, queries: Rows, reference: Rows) -> 
     x = np.concatenate([tree_matrix(stage.encoding, fake), tree_matrix(stage.encoding, real)])
     y = np.repeat([1, 0], [len(fake), len(real)])
     model = HistGradientBoostingClassifier(
-        max_iter=TRAINED_ROUNDS, class_weight="balanced", early_stopping=False, random_state=stage.seed
+        max_iter=min(TRAINED_ROUNDS, 10 + len(x) // ROWS_PER_ROUND),
+        max_leaf_nodes=min(TRAINED_LEAVES, max(4, len(x) // ROWS_PER_ROUND)),
+        class_weight="balanced",
+        early_stopping=False,
+        random_state=stage.seed,
     )
     scores: Floats = model.fit(x, y).decision_function(tree_matrix(stage.encoding, queries))
     return scores

@@ -198,7 +198,7 @@ def _exact(
 
 def _yardstick(encoding: Encoding, excess: Excess, hits: int, subjects: int) -> str:
     if encoding.holdout is not None:
-        return f"so do {shown(hits)} of the {subjects:,} such holdout rows"
+        return f"so do {shown(hits)} of {subjects:,} of the holdout"
     return f"coincidences among the training rows explain about {excess.expected:,.0f}"
 
 
@@ -257,7 +257,8 @@ def _agreeing(encoding: Encoding, asked: Rows, pool: Rows, sides: Sides) -> list
         if width > 2 * miss + 1
     ]
     needed = np.log(max(2, len(sides.synthetic))) + np.log(max(2, len(pool)))
-    return [*levels, ("share more unusual cells than chance would give", at[score >= needed])]
+    unusual = (score >= needed) & (2 * cells >= width)
+    return [*levels, ("share half of their cells or more, too unusual ones for chance", at[unusual])]
 
 
 def _closest(distances: Floats, at: Places) -> list[tuple[str, Places]]:

@@ -325,7 +325,8 @@ def _reason(scored: Sequence[Scored], context: _Context) -> str:
     if context.panel.grouped_by is not None:
         members, nonmembers = context.panel.units
         parts.append(
-            f"rows come in groups by {context.panel.grouped_by!r}, so {members:,} against {nonmembers:,} groups were compared"
+            f"rows come in groups by {context.panel.grouped_by!r}, so {members:,} against {nonmembers:,} groups "
+            "were compared"
         )
     if context.is_small:
         parts.append(f"fewer than {LEAST_HOLDOUT} holdout rows or groups can be queried, so nothing is decided")

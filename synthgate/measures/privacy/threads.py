@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -13,13 +14,29 @@ R = TypeVar("R")
 MAX_THREADS = 8
 
 
+@cache
+def _controller() -> Any:
+    """Return the controller of all numerical libraries; looking them up takes a while, so it is done once."""
+    from importlib import import_module
+
+    from threadpoolctl import ThreadpoolController
+
+    import_module("sklearn.ensemble")  # loads the libraries that are to be found
+    return ThreadpoolController()
+
+
 def spread(job: Callable[[T], R], parts: Iterable[T]) -> list[R]:
     """Run a job on each part in threads and return the answers in order.
 
     Matrix products and boosted trees run single-threaded inside each part: how a library divides a
-    sum among threads changes its last digits, and how the parts are cut must not.
+    sum among threads changes its last digits, and how the parts are cut must not. OpenMP's limit
+    belongs to the calling thread, so each worker sets its own.
     """
-    from threadpoolctl import threadpool_limits
+    controller = _controller()
 
-    with threadpool_limits(1), ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool:
-        return list(pool.map(job, parts))
+    def run(part: T) -> R:
+        with controller.limit(limits=1, user_api="openmp"):
+            return job(part)
+
+    with controller.limit(limits=1, user_api="blas"), ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool:
+        return list(pool.map(run, parts))
