@@ -69,7 +69,8 @@ def race(arguments):
     print(f"{'synthgate, with a holdout':44} {wall:8.3f} {cpu:8.3f}")
     wall, cpu, (plan, found) = best_of(lambda: count_and_score(tables[0], tables[1], None), arguments.repeats)
     print(f"{'synthgate, real and synthetic as SDMetrics':44} {wall:8.3f} {cpu:8.3f} {1:7.1f}")
-    for label, thresholds in (("SDMetrics QualityReport, default thresholds", None), ("SDMetrics QualityReport, all pairs", (0, 0))):
+    reports = {"SDMetrics QualityReport, default thresholds": None, "SDMetrics QualityReport, all pairs": (0, 0)}
+    for label, thresholds in reports.items():
         theirs = best_of(lambda t=thresholds: quality_report(real, synthetic, roles, t), max(1, arguments.repeats - 1))
         print(f"{label:44} {theirs[0]:8.3f} {theirs[1]:8.3f} {theirs[1] / cpu:7.1f}")
     ours = found["fidelity.columns"].details["sdmetrics"]["column_shapes"]
@@ -81,8 +82,10 @@ def race(arguments):
 def cold_run(arguments):
     """Print wall, CPU and peak memory of a whole run in a new process, reports included."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "synthgate", "run", arguments.real, arguments.synthetic, "--holdout", arguments.holdout]
-        command += ["--target", arguments.target, "--out", str(Path(folder) / "out"), "--timings", "--format", "html,json,junit,markdown,sarif"]
+        out = str(Path(folder) / "out")
+        command = [sys.executable, "-m", "synthgate", "run", arguments.real, arguments.synthetic]
+        command += ["--holdout", arguments.holdout, "--target", arguments.target, "--out", out]
+        command += ["--timings", "--format", "html,json,junit,markdown,sarif"]
         start = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         output = process.stdout.read()
@@ -90,8 +93,10 @@ def cold_run(arguments):
         wall = time.perf_counter() - start
         sizes = {p.name: p.stat().st_size for p in sorted((Path(folder) / "out").iterdir())}
     print(output)
-    print(f"cold process to written reports: {wall:.2f} s wall, {usage.ru_utime + usage.ru_stime:.2f} s CPU, "
-          f"{usage.ru_maxrss / 1024:.0f} MB at most, exit {os.waitstatus_to_exitcode(status)}")
+    print(
+        f"cold process to written reports: {wall:.2f} s wall, {usage.ru_utime + usage.ru_stime:.2f} s CPU, "
+        f"{usage.ru_maxrss / 1024:.0f} MB at most, exit {os.waitstatus_to_exitcode(status)}"
+    )
     print("reports:", ", ".join(f"{name} {size / 1000:.0f} kB" for name, size in sizes.items()))
 
 

@@ -1,6 +1,6 @@
 """Run the default gate over a folder of labelled pairs and print what it says of each.
 
-    python benchmarks/verdicts.py DATA [--match TEXT] [--skip FAMILY]...
+    python benchmarks/verdicts.py DATA [--match TEXT] [--defects]
 
 DATA holds ``*/NAME/train.parquet``, ``holdout.parquet`` and ``synthetic/*.parquet``, and a ``catalog.csv`` with
 columns path, target, known_truth; with ``--defects`` it holds a ``manifest.csv`` of injected defects instead.
@@ -12,33 +12,49 @@ import argparse
 import csv
 import json
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 FAMILY = {"constraint": "constraints"}
 
 
+@dataclass
+class Case:
+    """One labelled pair."""
+
+    name: str
+    real: Path
+    synthetic: Path
+    holdout: Path
+    target: str
+    metadata: Path
+    known: str
+    row: dict | None = None
+
+
 def published(folder):
-    """Yield name, files, target and known truth of every pair of a catalogue."""
+    """Yield every pair of a catalogue."""
     with (folder / "catalog.csv").open() as stream:
         for row in csv.DictReader(stream):
             path = folder / row["path"]
-            if path.parent.name != "synthetic" or path.suffix != ".parquet" or "embeddings" in path.parts:
-                continue
-            base = path.parents[1]
-            metadata = base / "metadata.json"
-            yield f"{base.name}/{path.stem}", base / "train.parquet", path, base / "holdout.parquet", row["target"], metadata, row["known_truth"], None
+            if path.parent.name == "synthetic" and path.suffix == ".parquet":
+                base = path.parents[1]
+                files = (base / "train.parquet", path, base / "holdout.parquet")
+                yield Case(
+                    f"{base.name}/{path.stem}", *files, row["target"], base / "metadata.json", row["known_truth"]
+                )
 
 
 def defects(folder):
-    """Yield the same for a manifest of injected defects."""
+    """Yield every table of a manifest of injected defects."""
     with (folder / "manifest.csv").open() as stream:
         for row in csv.DictReader(stream):
             path = folder / row["file"]
-            if path.suffix != ".parquet":
-                continue
-            known = f"{row['expected']} {row['family']} {row['also']} ({row['must_detect']})"
-            name = f"{row['kind']}/{path.parent.name if row['kind'] == 'control' else path.stem}"
-            yield name, folder / row["train"], path, folder / row["holdout"], "income", folder / row["metadata"], known, row
+            if path.suffix == ".parquet":
+                known = f"{row['expected']} {row['family']} {row['also']} ({row['must_detect']})"
+                name = f"{row['kind']}/{path.parent.name if row['kind'] == 'control' else path.stem}"
+                files = (folder / row["train"], path, folder / row["holdout"])
+                yield Case(name, *files, "income", folder / row["metadata"], known, row)
 
 
 def right(row, verdict):
@@ -54,20 +70,43 @@ def right(row, verdict):
     return "missed" if row["must_detect"] == "yes" else "missed (maybe)"
 
 
-def gate_of(metadata, folder):
-    """Return a gate whose constraints are those beside the metadata."""
-    from dataclasses import replace
+def as_sql(rule):
+    """Return a rule of ``constraints.json`` as an SQL expression, or None when it needs more than the row."""
+    if rule["type"] == "inequality":
+        return f'"{rule["low"]}" <= "{rule["high"]}"'
+    if rule["type"] == "range":
+        return f'"{rule["column"]}" BETWEEN {rule["min"]} AND {rule["max"]}'
+    if rule["type"] == "weekday":
+        return f'isodow("{rule["column"]}") <= 5'
+    if rule["type"] == "implies_null":
+        ((column, values),) = rule["when"].items()
+        listed = ", ".join("'" + v.replace("'", "''") + "'" for v in values)
+        return f'"{column}" NOT IN ({listed}) OR "{rule["null"]}" IS NULL'
+    return None
 
+
+def gate_of(metadata):
+    """Return the default gate with the constraints that stand beside the metadata."""
     from synthgate.gatefile import Constraint, load_gate
 
-    gate = load_gate()
-    rules = metadata.parent / "constraints.json"
-    if not rules.is_file():
-        return gate
-    content = json.loads(rules.read_text())
-    items = content if isinstance(content, list) else content.get("constraints", [])
-    texts = [i if isinstance(i, str) else i.get("sql") for i in items]
-    return replace(gate, constraints=tuple(Constraint(sql=t, name=t) for t in texts if t))
+    rules = json.loads((metadata.parent / "constraints.json").read_text())["constraints"]
+    texts = [text for text in map(as_sql, rules) if text]
+    return replace(load_gate(), constraints=tuple(Constraint(sql=text, name=text) for text in texts))
+
+
+def judge(case):
+    """Return the verdict of a case, with its constraints when there are any."""
+    import synthgate
+
+    gate = gate_of(case.metadata) if (case.metadata.parent / "constraints.json").is_file() else None
+    return synthgate.evaluate(
+        case.real,
+        case.synthetic,
+        holdout=case.holdout if case.holdout.is_file() else None,
+        target=case.target if case.target not in ("", "-") else None,
+        metadata=case.metadata if case.metadata.is_file() else None,
+        gate=gate,
+    )
 
 
 def main():
@@ -78,28 +117,24 @@ def main():
     parser.add_argument("data", type=Path)
     parser.add_argument("--match", default="")
     parser.add_argument("--defects", action="store_true")
-    parser.add_argument("--skip", action="append", default=[])
     arguments = parser.parse_args()
     tally = {}
-    for name, real, synthetic, holdout, target, metadata, known, row in (defects if arguments.defects else published)(arguments.data):
-        if arguments.match not in name:
+    for case in (defects if arguments.defects else published)(arguments.data):
+        if arguments.match not in case.name:
             continue
         start = time.perf_counter()
-        more = {"gate": gate_of(metadata, arguments.data)} if row else {}
         try:
-            verdict = synthgate.evaluate(
-                real, synthetic, holdout=holdout if holdout.is_file() else None, target=target or None,
-                metadata=metadata if metadata.is_file() else None, **more,
-            )
+            verdict = judge(case)
         except synthgate.SynthgateError as error:
-            print(f"{name:45} REFUSED {error}")
+            print(f"{case.name:45} REFUSED {error}")
             continue
         seconds = time.perf_counter() - start
         failed = ", ".join(c.id for c in verdict.failures())
         unclear = ", ".join(c.id for c in verdict if c.status in ("inconclusive", "not_assessed"))
-        outcome = right(row, verdict) if row else ""
+        outcome = right(case.row, verdict) if case.row else str(verdict.outcome)
         tally[outcome] = tally.get(outcome, 0) + 1
-        print(f"{name:45} {verdict.outcome:5} {outcome:12} [{failed}] open [{unclear}] {seconds:.1f} s | {known}", flush=True)
+        line = f"{case.name:45} {verdict.outcome:5} {outcome:12} [{failed}] open [{unclear}] {seconds:.1f} s | {case.known}"
+        print(line, flush=True)
     print(tally)
 
 

@@ -83,7 +83,7 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
     return int(status) if isinstance(status, int) else Exit.PASS
 
 
-def _version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:  # noqa: FBT001
+def _version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click calls it so
     if wanted and not context.resilient_parsing:
         from importlib.metadata import version
 

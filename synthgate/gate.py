@@ -16,7 +16,7 @@ from synthgate.catalogue import find_measure
 from synthgate.declared import DeclaredCheck
 from synthgate.errors import DataError, GateFileError, SynthgateError, UsageError, nearest
 from synthgate.findings import CheckResult, DataInfo, RunInfo
-from synthgate.gatefile import Gate, load_gate
+from synthgate.gatefile import Gate, load_gate, select
 from synthgate.judging import Waivers, broken_check, judge_check
 from synthgate.roles import Role
 from synthgate.verdict import Verdict, conclude
@@ -81,15 +81,11 @@ def evaluate(
     seed : int, optional
         Same inputs, seed and versions give the same verdict, timings aside.
     only, skip : sequence of str
-        Check ids or families to run, or to leave out.
+        Check ids or families.
     missing_values : sequence of str, optional
         Text that stands for a missing value in text files; only the empty field by default.
     progress : callable, optional
         Called with the name of each step as it begins.
-
-    Returns
-    -------
-    Verdict
 
     Raises
     ------
@@ -108,6 +104,12 @@ def evaluate(
     checks = tuple(run_check(check, evidence, waivers, clock) for check in policy.checks)
     run = _run_info(policy, tables, evidence, (*described.notes, *waivers.notes()), clock)
     return Verdict(outcome=conclude(checks), checks=checks, run=run)
+
+
+def _policy(gate: str | Path | Gate | None, preset: str | None, only: Sequence[str], skip: Sequence[str]) -> Gate:
+    if isinstance(gate, Gate):
+        return replace(gate, checks=select(gate.checks, only, skip))
+    return load_gate(Path(gate) if gate else None, preset=preset, only=only, skip=skip)
 
 
 def _overridden(

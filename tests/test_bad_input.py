@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import synthgate
 from synthgate.cli import run_command
 from synthgate.errors import SynthgateError
 from synthgate.findings import Status
+from synthgate.gatefile import Constraint, load_gate
 
 FAST = {"skip": ["utility", "privacy"]}
 
@@ -199,8 +201,6 @@ def test_a_bad_gate_file_names_the_line_and_the_mend(tmp_path, capsys, text, say
     ],
 )
 def test_a_constraint_can_reach_nothing_but_the_row(tmp_path, sql):
-    from synthgate.gatefile import load_gate
-
     gate = tmp_path / "g.yaml"
     gate.write_text(
         "constraints:\n  - sql: " + repr(sql).replace("\\'", "''") + "\n"
@@ -216,9 +216,8 @@ def test_a_constraint_can_reach_nothing_but_the_row(tmp_path, sql):
 
 def test_constraints_count_violations_and_null_keeps_the_rule(tmp_path):
     gate = tmp_path / "g.yaml"
-    gate.write_text(
-        "constraints:\n  - a >= 0\n  - {sql: a < b, name: order, tolerance: 0.5}\n  - {sql: a > 0, where: \"c = 'x'\"}\n"
-    )
+    rules = ("a >= 0", "{sql: a < b, name: order, tolerance: 0.5}", "{sql: a > 0, where: \"c = 'x'\"}")
+    gate.write_text("constraints:\n" + "".join(f"  - {rule}\n" for rule in rules))
     real = pa.table({"a": [1, 2, 3, 4], "b": [5, 5, 5, 5], "c": ["x", "y", "x", "y"]})
     bad = pa.table({"a": [-1, 2, None, 9], "b": [5, 5, 5, 5], "c": ["y", "y", "x", "y"]})
     check = synthgate.evaluate(real, bad, gate=gate, only=["constraints"])["constraints.declared"]
@@ -228,9 +227,6 @@ def test_constraints_count_violations_and_null_keeps_the_rule(tmp_path):
 
 def test_a_rule_that_real_breaks_is_the_rules_fault():
     real = pa.table({"a": [1, -2, 3, 4]})
-    from synthgate.gatefile import Constraint, load_gate
-    from dataclasses import replace
-
     gate = replace(load_gate(only=["constraints"]), constraints=(Constraint(sql="a > 0", name="positive"),))
     check = synthgate.evaluate(real, real, gate=gate)["constraints.declared"]
     assert check.status is Status.WARN

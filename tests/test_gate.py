@@ -161,7 +161,7 @@ def test_sdv_metadata_is_read_and_written(tmp_path, draw_people):
 def test_bad_metadata_is_one_clear_sentence(tmp_path, text):
     path = tmp_path / "metadata.json"
     path.write_text(text)
-    with pytest.raises(DataError, match="metadata.json"):
+    with pytest.raises(DataError, match=r"metadata\.json"):
         read_metadata(path)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -24,7 +26,7 @@ cuts = st.lists(st.integers(0, 60), max_size=5)
 
 def split(items, at):
     edges = sorted({0, len(items), *(min(c, len(items)) for c in at)})
-    return [items[a:b] for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [items[a:b] for a, b in pairwise(edges)]
 
 
 def same_numbers(a: NumberCounts, b: NumberCounts) -> bool:

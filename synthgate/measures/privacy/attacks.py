@@ -144,12 +144,14 @@ def _pairs(encoding: Encoding) -> list[tuple[int, ...]]:
 def _triples(encoding: Encoding) -> list[tuple[int, ...]]:
     columns = len(encoding.columns)
     if columns <= ALL_TRIPLES_COLUMNS:
-        every: list[tuple[int, ...]] = list(combinations(range(columns), 3))
-        return every
+        return [*combinations(range(columns), 3)]
     pairs = _most_informative(encoding, list(combinations(range(columns), 2)))[: MAX_TRIPLES // 4]
-    partners = {at: [b if a == at else a for a, b in pairs if at in (a, b)] for at in range(columns)}
-    found = {tuple(sorted({*pair, third})) for pair in pairs for at in pair for third in partners[at]}
-    return [triple for triple in sorted(found) if len(triple) == 3][:MAX_TRIPLES]
+    found: set[tuple[int, ...]] = set()
+    for first, second in combinations(pairs, 2):
+        together = {*first, *second}
+        if len(together) == 3:
+            found.add(tuple(sorted(together)))
+    return sorted(found)[:MAX_TRIPLES]
 
 
 def _most_informative(encoding: Encoding, pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -221,14 +223,13 @@ def _classify(stage: Stage, f: int, _: Ints, queries: Rows, reference: Rows) -> 
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     rng = np.random.default_rng([stage.seed, f, *b"logan"])
-    fake = _some(stage.synthetic, min(TRAINED_ROWS, 3 * len(reference)), rng)
+    fake = _some(stage.synthetic, min(TRAINED_ROWS, 2 * len(reference)), rng)
     real = _some(reference, TRAINED_ROWS, rng)
     x = np.concatenate([tree_matrix(stage.encoding, fake), tree_matrix(stage.encoding, real)])
     y = np.repeat([1, 0], [len(fake), len(real)])
     model = HistGradientBoostingClassifier(
         max_iter=min(TRAINED_ROUNDS, 10 + len(x) // ROWS_PER_ROUND),
         max_leaf_nodes=min(TRAINED_LEAVES, max(4, len(x) // ROWS_PER_ROUND)),
-        class_weight="balanced",
         early_stopping=False,
         random_state=stage.seed,
     )

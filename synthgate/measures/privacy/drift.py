@@ -90,7 +90,6 @@ def _blind(x: Floats, member: Flags, train: Places, test: Places, seed: int) -> 
     model = HistGradientBoostingClassifier(
         max_iter=TRAINED_ROUNDS,
         max_leaf_nodes=TRAINED_LEAVES,
-        class_weight="balanced",
         early_stopping=False,
         random_state=seed,
     )

@@ -49,12 +49,12 @@ def summed_up(findings: list[Measured], subject: str, scored: int) -> Measuremen
 def columns(evidence: Evidence, options: Options) -> Measurement:
     """Compare the names of the columns: missing ones fail, additional ones fail, another order is told."""
     real, synthetic = evidence.real.table.schema.names, evidence.synthetic.table.schema.names
-    missing = [name for name in real if name not in synthetic]
-    added = [name for name in synthetic if name not in real]
+    missing = sorted(set(real) - set(synthetic), key=real.index)
+    added = sorted(set(synthetic) - set(real), key=synthetic.index)
     findings = [violation("column_missing", name, 1.0, "in real, absent from synthetic") for name in missing]
     findings += [violation("column_added", name, 1.0, "in synthetic, absent from real") for name in added]
-    common = [name for name in synthetic if name in real]
-    if common != [name for name in real if name in synthetic]:
+    shared = set(real) & set(synthetic)
+    if [name for name in synthetic if name in shared] != [name for name in real if name in shared]:
         findings.append(
             Measured(metric="column_order", message="the common columns stand in another order", judged=False)
         )
@@ -65,7 +65,8 @@ def columns(evidence: Evidence, options: Options) -> Measurement:
 def types(evidence: Evidence, options: Options) -> Measurement:
     """Compare what the columns store; a value that does not fit its role, or a fraction in whole numbers, fails."""
     findings: list[Measured] = []
-    names = [n for n in evidence.plan.names if n in evidence.synthetic.table.schema.names]
+    there = set(evidence.synthetic.table.schema.names)
+    names = [n for n in evidence.plan.names if n in there]
     for name in names:
         plan = evidence.plan[name]
         stored = kind_of(evidence.synthetic.table.schema.field(name).type)
@@ -141,7 +142,7 @@ def keys(evidence: Evidence, options: Options) -> Measurement:
     named = [n for n in evidence.keys if n in evidence.shared]
     names = named or [c.name for c in evidence.plan.columns if _is_key(evidence, c)]
     if not names:
-        return Measurement.missing("real has no key column: name one under `keys` in the gate file")
+        return Measurement.missing("real has no key column: name one under `key` in the gate file")
     findings = []
     for name in names:
         counts = evidence.synthetic.counts.columns[name]

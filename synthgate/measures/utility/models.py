@@ -48,7 +48,7 @@ class Recipe:
         Outcomes that do not vary, or features that do not, give a model that always says the same.
         """
         view = encoder.tree if self.family == "boosting" else encoder.linear
-        matrix = view(columns)
+        matrix = _without_gaps_only(view(columns))
         if not len(outcome) or (outcome == outcome[0]).all() or not matrix.shape[1]:
             return self._constant(outcome)
         if self.family == "linear":
@@ -124,3 +124,9 @@ def run_all(jobs: Sequence[Callable[[], T]]) -> list[T]:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _without_gaps_only(matrix: FloatArray) -> FloatArray:
+    """Return the matrix with columns that hold no value at all set to zero: boosting cannot bin them."""
+    empty = np.isnan(matrix).all(axis=0)
+    return np.where(empty, 0.0, matrix) if empty.any() else matrix

@@ -18,10 +18,12 @@ class Skills:
         Skill above chance when trained on synthetic and on real rows.
     test_synthetic, test_real, test_both : float
         Variances and covariance over test rows.
-    train_synthetic, train_real : float
-        Variances over training rows.
+    train : float
+        Variance of the skill over real training samples of this size. It counts twice: for the real training
+        rows at hand, and for the luck that as many fresh real rows would have had in place of the synthetic ones. How
+        much the skill would vary over other synthetic tables is no excuse for this one, and does not enter.
     degrees : int
-        Degrees of freedom of each training variance.
+        Degrees of freedom of that variance.
     draws : int
         Bootstrap draws behind the test variances.
     """
@@ -31,8 +33,7 @@ class Skills:
     test_synthetic: float
     test_real: float
     test_both: float
-    train_synthetic: float
-    train_real: float
+    train: float
     degrees: int
     draws: int
 
@@ -53,10 +54,10 @@ class Skills:
         value, low, high : float
             Infinite ends where the real skill cannot be told from chance.
         """
-        t = self._quantile(self.train_synthetic, self.train_real, self.test_synthetic + self.test_real, looks)
-        a = self.real**2 - t * t * (self.test_real + self.train_real)
+        t = self._quantile(2 * self.train, self.test_synthetic + self.test_real - 2 * self.test_both, looks)
+        a = self.real**2 - t * t * (self.test_real + self.train)
         b = self.synthetic * self.real - t * t * self.test_both
-        c = self.synthetic**2 - t * t * (self.test_synthetic + self.train_synthetic)
+        c = self.synthetic**2 - t * t * (self.test_synthetic + self.train)
         value = self.synthetic / self.real if self.real > 0 else 0.0
         if a <= 0:
             return value, float("-inf"), float("inf")
@@ -65,17 +66,19 @@ class Skills:
 
     def synthetic_half(self) -> float:
         """Return the half width of the synthetic skill's 95 % interval."""
-        t = self._quantile(self.train_synthetic, 0.0, self.test_synthetic)
-        return t * sqrt(self.test_synthetic + self.train_synthetic)
+        return self._half(self.test_synthetic)
 
     def real_half(self) -> float:
         """Return the half width of the real skill's 95 % interval."""
-        return self._quantile(0.0, self.train_real, self.test_real) * sqrt(self.test_real + self.train_real)
+        return self._half(self.test_real)
 
-    def _quantile(self, first: float, second: float, test: float, looks: int = 1) -> float:
-        """Return Student's t for a sum of variances (Satterthwaite 1946, Biometrics Bulletin 2, 110-114)."""
+    def _half(self, test: float) -> float:
+        return self._quantile(self.train, test) * sqrt(self.train + test)
+
+    def _quantile(self, train: float, test: float, looks: int = 1) -> float:
+        """Return Student's t for the sum of two variances (Satterthwaite 1946, Biometrics Bulletin 2, 110-114)."""
         from scipy.special import stdtrit
 
-        spread = (first**2 + second**2) / self.degrees + test**2 / max(1, self.draws - 1)
-        freedom = (first + second + test) ** 2 / spread if spread > 0 else float(self.draws)
+        spread = train**2 / self.degrees + test**2 / max(1, self.draws - 1)
+        freedom = (train + test) ** 2 / spread if spread > 0 else float(self.draws)
         return float(stdtrit(max(1.0, freedom), 1 - (1 - LEVEL) / (2 * looks)))

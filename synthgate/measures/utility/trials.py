@@ -203,7 +203,7 @@ def _results(
     rng = sample.rng(f"utility.trial {task.target}")
     few = np.sort(rng.permutation(len(truth))[:PART_TEST_ROWS])
     small_test, small_truth = {name: values[few] for name, values in test.items()}, truth[few]
-    parts = {side: _parts(rng, len(training.outcome)) for side, training in trainings.items()}
+    parts = _parts(rng, len(trainings["real"].outcome))
     jobs: list[Callable[[], FloatArray]] = []
     for family in FAMILIES:
         recipe = Recipe(family, len(task.classes), rows)
@@ -211,15 +211,14 @@ def _results(
             jobs.append(partial(_predict, recipe, training, None, test))
     for family in FAMILIES:
         recipe = Recipe(family, len(task.classes), rows)
-        for side, training in trainings.items():
-            for part in (part for repeat in parts[side] for part in repeat):
-                jobs.append(partial(_part_skill, recipe, training, part, small_test, small_truth))
+        for part in (part for repeat in parts for part in repeat):
+            jobs.append(partial(_part_skill, recipe, trainings["real"], part, small_test, small_truth))
     done = run_all(jobs)
     predictions = [(done[2 * k], done[2 * k + 1]) for k in range(len(FAMILIES))]
     rest = iter(done[2 * len(FAMILIES) :])
-    noise = [{side: _noise(rest, parts[side]) for side in trainings} for _ in FAMILIES]
+    noise = [_noise(rest, parts) for _ in FAMILIES]
     tests = _test_errors(rng, task, truth, predictions, settings.draws)
-    degrees = sum(len(repeat) - 1 for repeat in parts["real"])
+    degrees = sum(len(repeat) - 1 for repeat in parts)
     return [
         Result(family, real, synthetic, _skills(truth, real, synthetic, tests[k], noise[k], degrees, settings.draws))
         for k, (family, (real, synthetic)) in enumerate(zip(FAMILIES, predictions, strict=True))
@@ -237,8 +236,8 @@ def _part_skill(recipe: Recipe, training: Training, rows: IntArray, test: Column
 
 
 def _parts(rng: np.random.Generator, rows: int) -> list[list[IntArray]]:
-    """Return disjoint parts of the training rows: quarters of many rows, or several random halvings of few."""
-    shares, repeats = (4, 1) if rows >= SMALL else (2, 4)
+    """Return disjoint parts of the training rows: random quarters of many rows, or random halves of few, repeated."""
+    shares, repeats = (4, 2) if rows >= SMALL else (2, 5)
     return [[np.sort(part) for part in np.array_split(rng.permutation(rows), shares)] for _ in range(repeats)]
 
 
@@ -287,7 +286,7 @@ def _skills(
     real: FloatArray,
     synthetic: FloatArray,
     test: FloatArray,
-    noise: dict[str, float],
+    noise: float,
     degrees: int,
     draws: int,
 ) -> Skills:
@@ -297,8 +296,7 @@ def _skills(
         test_synthetic=float(test[1, 1]),
         test_real=float(test[0, 0]),
         test_both=float(test[0, 1]),
-        train_synthetic=noise["synthetic"],
-        train_real=noise["real"],
+        train=noise,
         degrees=degrees,
         draws=draws,
     )

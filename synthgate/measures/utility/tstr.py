@@ -234,7 +234,7 @@ def _details(trial: Trial, result: Result) -> dict[str, Json]:
         "features": list(trial.features),
         "errors": {
             "test": [skills.test_synthetic**0.5, skills.test_real**0.5],
-            "training": [skills.train_synthetic**0.5, skills.train_real**0.5],
+            "training": skills.train**0.5,
         },
     }
     if task.is_classification:

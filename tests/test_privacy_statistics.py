@@ -1,0 +1,218 @@
+"""Statistics of attacks: against brute force, against their own law, and at their edges."""
+
+from __future__ import annotations
+
+from math import comb
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import norm
+
+from synthgate.measures.privacy.excess import against_coincidence, against_holdout
+from synthgate.measures.privacy.inference import (
+    advantage,
+    auc,
+    detectable_auc,
+    detectable_rate,
+    epsilon_bound,
+    fold_ranks,
+    lower_share,
+    rate_at,
+    roc,
+    shown,
+    stratified_auc,
+)
+from synthgate.measures.privacy.multiplicity import null_statistics, step_down
+
+SCORES = st.lists(st.integers(0, 6), min_size=2, max_size=25)
+
+
+@given(SCORES, SCORES)
+def test_auc_counts_pairs_and_ties_half(positive: list[int], negative: list[int]):
+    wins = sum((p > q) + 0.5 * (p == q) for p in positive for q in negative)
+    found = auc(np.array(positive, float), np.array(negative, float))
+    assert found.value == pytest.approx(wins / (len(positive) * len(negative)))
+    mirrored = auc(np.array(negative, float), np.array(positive, float))
+    assert mirrored.value == pytest.approx(1 - found.value)
+    assert mirrored.null_variance == pytest.approx(found.null_variance)
+
+
+def test_auc_interval_covers_and_null_variance_is_that_of_the_rank_sum():
+    rng = np.random.default_rng(1)
+    n, m, shift = 80, 120, 0.6
+    truth = norm.cdf(shift / np.sqrt(2))
+    found = [auc(rng.normal(shift, 1, n), rng.normal(0, 1, m)) for _ in range(400)]
+    covered = np.mean([abs(a.value - truth) <= 1.96 * a.variance**0.5 for a in found])
+    assert 0.92 <= covered <= 0.98
+    assert found[0].null_variance == pytest.approx((n + m + 1) / (12 * n * m), rel=1e-6)
+
+
+def test_rows_in_groups_widen_the_interval_and_equal_groups_of_one_change_nothing():
+    rng = np.random.default_rng(2)
+    groups = np.repeat(np.arange(40), 10)
+    scores = rng.normal(0, 1, 40)[groups] + rng.normal(0, 0.1, 400)
+    other = rng.normal(0, 1, 40)[groups] + rng.normal(0, 0.1, 400)
+    plain, grouped = auc(scores, other), auc(scores, other, (groups, groups))
+    assert grouped.value == plain.value
+    assert 7 < grouped.variance / plain.variance < 13
+    single = auc(scores, other, (np.arange(400), np.arange(400)))
+    assert single.variance == pytest.approx(plain.variance, rel=1e-9)
+
+
+def test_stratified_auc_ignores_what_separates_strata():
+    rng = np.random.default_rng(3)
+    strata = np.repeat([0, 1], 500)
+    member = rng.random(1000) < np.where(strata == 0, 0.2, 0.8)
+    scores = rng.normal(0, 1, 1000) + 5 * strata
+    assert auc(scores[member], scores[~member]).value > 0.7
+    assert abs(stratified_auc(scores, member, strata).value - 0.5) < 0.06
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=20)
+def test_fold_ranks_keep_order_and_break_ties(seed: int):
+    rng = np.random.default_rng(seed)
+    scores, fold = rng.integers(0, 5, 60).astype(float), rng.integers(0, 3, 60)
+    ranks = fold_ranks(scores, fold, rng)
+    for f in range(3):
+        here = fold == f
+        assert len(np.unique(ranks[here])) == here.sum()
+        assert np.all(np.diff(scores[here][np.argsort(ranks[here])]) >= 0)
+
+
+def test_rate_at_is_exact_under_exchangeable_labels_and_bounded():
+    rng = np.random.default_rng(4)
+    p_values = []
+    for _ in range(300):
+        member = rng.permutation(np.repeat([True, False], [1000, 1000]))
+        rate = rate_at(rng.permutation(2000) / 2000.0, member, 0.01, 0.025, rng)
+        assert rate is not None
+        assert rate.low <= rate.value <= rate.high
+        p_values.append(rate.p)
+    assert np.mean(np.array(p_values) <= 0.05) <= 0.085
+    assert np.mean(p_values) > 0.45
+
+
+def test_rate_at_counts_members_above_the_next_nonmember():
+    member = np.repeat([True, False], [1000, 1000])
+    ranks = np.concatenate([np.linspace(0.5, 1, 1000), np.linspace(0, 0.75, 1000)])
+    threshold = np.sort(ranks[~member])[::-1][10]
+    rate = rate_at(ranks, member, 0.01, 0.01, np.random.default_rng(0))
+    assert rate is not None
+    assert rate.value == np.mean(ranks[member] > threshold)
+    assert rate.p < 1e-9
+
+
+@pytest.mark.parametrize(("m", "allowed"), [(999, 0.01), (9_999, 0.001), (99, 0.1)])
+def test_rate_at_refuses_when_too_few_false_positives_exist(m: int, allowed: float):
+    ranks, member = np.random.default_rng(0).random(m + 500), np.repeat([True, False], [500, m])
+    assert rate_at(ranks, member, allowed, 0.01, np.random.default_rng(0)) is None
+
+
+def test_roc_rises_within_the_square_and_never_below_one_false_positive():
+    rng = np.random.default_rng(5)
+    points = np.array(roc(rng.random(3000), rng.random(3000) < 0.5))
+    assert len(points) <= 60
+    assert np.all(np.diff(points, axis=0) >= 0)
+    assert points[:, 0].min() > 0
+    assert points[-1].tolist() == [1.0, 1.0]
+
+
+def test_advantage_of_chance_is_not_significant_and_of_a_leak_is():
+    rng = np.random.default_rng(6)
+    member = np.repeat([True, False], 500)
+    assert advantage(rng.random(1000), member)[1] > 0.01
+    gap, p = advantage(np.concatenate([rng.random(500) + 0.3, rng.random(500)]), member)
+    assert gap > 0.2
+    assert p < 1e-6
+
+
+def test_epsilon_bound_is_nothing_for_chance_and_grows_with_perfect_guesses():
+    member = np.repeat([True, False], 5000)
+    perfect = np.arange(10_000, 0, -1, dtype=float)
+    # all 1,000 best guesses right: log of the bound's odds (published for an error of 0.05/5 per grid point: 5.8)
+    assert epsilon_bound(perfect, member, 0.05)["value"] == pytest.approx(
+        np.log(1 / (0.01 ** (-1 / 1000) - 1)), rel=0.02
+    )
+    chance = [epsilon_bound(np.random.default_rng(s).random(10_000), member, 0.05)["value"] for s in range(40)]
+    assert np.mean(np.array(chance) > 0) <= 0.1
+
+
+def test_published_power_table_is_met():
+    expected = {100: 0.655, 250: 0.598, 1_000: 0.549, 10_000: 0.515, 25_000: 0.510}
+    assert {n: round(detectable_auc(n, n, 8), 3) for n in expected} == pytest.approx(expected, abs=0.0011)
+    assert detectable_rate(500, 500, 8) is None
+    for n, rate in {1_000: 0.038, 5_000: 0.020, 25_000: 0.014}.items():
+        assert detectable_rate(n, n, 8) == pytest.approx(rate, abs=0.004)
+
+
+def test_step_down_controls_the_family_and_never_undercuts_a_single_p():
+    rng = np.random.default_rng(7)
+    draws = rng.normal(size=(4000, 8))
+    false = [step_down(rng.normal(size=8), draws).min() < 0.05 for _ in range(400)]
+    assert np.mean(false) <= 0.08
+    observed = np.array([4.5, 0.0, 1.0, -1, 0.5, 0, 0, 2.0])
+    adjusted = step_down(observed, draws)
+    single = np.array([(draws[:, k] >= z).mean() for k, z in enumerate(observed)])
+    assert np.all(adjusted >= single)
+    assert adjusted[0] < 0.01
+
+
+@pytest.mark.parametrize("records", [400, 6_000])
+def test_null_statistics_are_standard_and_keep_the_attacks_dependence(records: int):
+    rng = np.random.default_rng(8)
+    base = rng.normal(size=records)
+    scores = np.stack([base, base + 0.01 * rng.normal(size=records), rng.normal(size=records), np.zeros(records)])
+    member, fold = rng.random(records) < 0.4, rng.integers(0, 2, records)
+    draws = null_statistics(scores, member, fold, rng)
+    assert np.allclose(draws[:, :3].std(axis=0), 1, atol=0.08)
+    assert np.allclose(draws[:, :3].mean(axis=0), 0, atol=0.1)
+    assert np.corrcoef(draws[:, 0], draws[:, 1])[0, 1] > 0.98
+    assert abs(np.corrcoef(draws[:, 0], draws[:, 2])[0, 1]) < 0.15
+    assert np.allclose(draws[:, 3], 0, atol=1e-6)
+
+
+@given(st.integers(1, 12), st.integers(0, 12), st.integers(12, 20), st.integers(12, 20))
+def test_hits_against_the_holdout_have_the_hypergeometric_p(x: int, y: int, n: int, m: int):
+    tail = sum(comb(n, k) * comb(m, x + y - k) for k in range(x, min(n, x + y) + 1) if x + y - k <= m)
+    assert against_holdout((x, y), (n, m), 0.01).p == pytest.approx(tail / comb(n + m, x + y))
+
+
+@given(st.integers(0, 300), st.integers(0, 300))
+def test_what_is_shown_is_never_more_than_what_is_seen(x: int, y: int):
+    found = against_holdout((x, y), (1000, 1000), 1e-3)
+    assert 0 <= found.proven <= max(0, x)
+    if found.proven:
+        assert found.p < 1e-3
+        assert x >= 3
+
+
+def test_exchangeable_hits_are_hardly_ever_shown_as_copies():
+    rng = np.random.default_rng(9)
+    for subjects in ((1000, 1000), (1000, 200)):
+        hits = rng.hypergeometric(subjects[0], subjects[1], 60, 4000)
+        assert np.mean([against_holdout((int(x), int(60 - x)), subjects, 0.01).proven > 0 for x in hits]) <= 0.013
+
+
+def test_coincidences_of_fresh_rows_are_hardly_ever_shown_as_copies():
+    rng = np.random.default_rng(10)
+    false = []
+    for _ in range(500):
+        real, synthetic = rng.integers(0, 40_000, 1000), rng.integers(0, 40_000, 1000)
+        values, counts = np.unique(real, return_counts=True)
+        hits = int(np.isin(values[counts == 1], synthetic).sum())
+        false.append(against_coincidence(hits, int((counts == 2).sum()), (1000, 1000), 0.01).proven > 0)
+    assert np.mean(false) <= 0.02
+    assert against_coincidence(50, 0, (5000, 5000), 1e-4).proven > 25
+
+
+def test_lower_share_covers():
+    rng = np.random.default_rng(11)
+    hits = rng.binomial(60, 0.7, 3000)
+    assert np.mean([lower_share(int(k), int(60 - k), 0.05) > 0.7 for k in hits]) <= 0.06
+
+
+def test_small_counts_are_hidden():
+    assert [shown(k) for k in (0, 1, 2, 3, 40)] == [0, "<3", "<3", 3, 40]
