@@ -133,8 +133,8 @@ def main():
         unclear = ", ".join(c.id for c in verdict if c.status in ("inconclusive", "not_assessed"))
         outcome = right(case.row, verdict) if case.row else str(verdict.outcome)
         tally[outcome] = tally.get(outcome, 0) + 1
-        line = f"{case.name:45} {verdict.outcome:5} {outcome:12} [{failed}] open [{unclear}] {seconds:.1f} s | {case.known}"
-        print(line, flush=True)
+        head = f"{case.name:45} {verdict.outcome:5} {outcome:12} [{failed}] open [{unclear}]"
+        print(f"{head} {seconds:.1f} s | {case.known}", flush=True)
     print(tally)
 
 

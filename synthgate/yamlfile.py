@@ -1,15 +1,26 @@
-"""Read YAML with the line of every key: YAML 1.2, no duplicate keys, no Python objects."""
+"""Read YAML with the line of every key: YAML 1.2, no duplicate keys, no Python objects.
+
+The file is parsed into nodes and never constructed: text, numbers, truth values, null, lists and mappings
+are made here, everything else is refused. Keys and dates are the text that stands in the file, so that a
+column may be called ``no``, ``1e3`` or ``2020-01-01``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthgate.errors import GateFileError, nearest
 
-PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map"))
+if TYPE_CHECKING:
+    from ruamel.yaml import YAML
+
+TAG = "tag:yaml.org,2002:"
+MAX_VALUES = 500_000
+"""Most values of a file, aliases written out: far more than any gate needs, far fewer than an alias bomb makes."""
+MAX_DEPTH = 40
 
 
 @dataclass(frozen=True)
@@ -108,7 +119,10 @@ class Node:
             raise GateFileError(
                 self.place(key), f"`{key}` is {shown(value)}, expected a number", "write it without quotes"
             )
-        return None if value is None else float(value)
+        try:
+            return None if value is None else float(value)
+        except OverflowError as error:
+            raise GateFileError(self.place(key), f"`{key}` is {shown(value)}, which is too large", "") from error
 
     def flag(self, key: str, *, default: bool) -> bool:
         """Return a truth value under a key.
@@ -134,7 +148,9 @@ class Node:
         value = self.values.get(key)
         several = [value] if isinstance(value, str) else ([] if value is None else value)
         if not isinstance(several, list) or not all(isinstance(v, str) for v in several):
-            raise GateFileError(self.place(key), f"`{key}` is {shown(value)}, expected text or a list of texts", "")
+            raise GateFileError(
+                self.place(key), f"`{key}` is {shown(value)}, expected text or a list of texts", "put each in quotes"
+            )
         return tuple(several)
 
 
@@ -150,29 +166,30 @@ def read_yaml(text: str, file: str) -> Node:
     Raises
     ------
     GateFileError
-        With the line, for a syntax error, a duplicate key, a tag, or anything but a mapping.
+        With the line, for a syntax error, a duplicate key, a merge key, a tag, or anything but a mapping.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-    reader = YAML(typ="rt", pure=True)
-    reader.allow_duplicate_keys = False
+    parser = YAML(typ="safe", pure=True)
     try:
-        content = reader.load(text)
+        top = parser.compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark else ""
         problem = " ".join(str(error.problem or error.context).split())
         raise GateFileError(f"{file}{line}", f"no valid YAML: {problem}", "correct this line") from error
-    except (YAMLError, ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise GateFileError(file, "no valid YAML: nested too deeply", f"at most {MAX_DEPTH} levels are read") from error
+    except (YAMLError, ValueError) as error:
         raise GateFileError(file, f"no valid YAML: {' '.join(str(error).split())[:200]}", "correct the file") from error
-    if content is None:
-        content = {}
-    lines: dict[str, int] = {}
-    plain = _plain(content, "", lines, file)
+    if top is None:
+        return Node({}, file)
+    reader = _Reader(file, parser)
+    plain = reader.value(top, "")
     if not isinstance(plain, dict):
-        raise GateFileError(file, f"holds {shown(plain)}, expected a mapping", "start with `version: 1`")
-    return Node(plain, file, lines)
+        raise GateFileError(reader.place(top), f"holds {shown(plain)}, expected a mapping", "start with `version: 1`")
+    return Node(plain, file, reader.lines)
 
 
 def read_yaml_file(path: Path) -> Node:
@@ -193,32 +210,81 @@ def read_yaml_file(path: Path) -> Node:
     return read_yaml(text, str(path))
 
 
-def _plain(value: Any, path: str, lines: dict[str, int], file: str) -> Any:
-    """Return plain Python values, noting the line of every key and list item."""
-    tag = getattr(getattr(value, "tag", None), "value", None)
-    if tag is not None and str(tag) not in PLAIN_TAGS:
-        raise GateFileError(file, f"the tag {tag} is not allowed", "write plain values")
-    marks: Any = getattr(value, "lc", None)
-    if isinstance(value, dict):
-        out = {}
-        for key, item in value.items():
-            name = key if isinstance(key, str) else str(key)
-            here = f"{path}.{name}" if path else name
-            lines[here] = marks.key(key)[0] + 1
-            out[name] = _plain(item, here, lines, file)
+@dataclass
+class _Reader:
+    """Turns parsed nodes into plain values, and notes the line of every key and list item."""
+
+    file: str
+    parser: YAML
+    lines: dict[str, int] = field(default_factory=dict)
+    read: int = 0
+    open: list[Any] = field(default_factory=list)
+
+    def place(self, node: Any) -> str:
+        """Return ``file:line`` of a node."""
+        return f"{self.file}:{node.start_mark.line + 1}"
+
+    def value(self, node: Any, path: str) -> Any:
+        """Return the plain value of a node.
+
+        Raises
+        ------
+        GateFileError
+        """
+        self.read += 1
+        if self.read > MAX_VALUES:
+            raise GateFileError(self.place(node), f"more than {MAX_VALUES:,} values", "write out fewer aliases")
+        if any(node is outer for outer in self.open):
+            raise GateFileError(self.place(node), "an alias stands inside what it refers to", "remove the alias")
+        if len(self.open) > MAX_DEPTH:
+            raise GateFileError(self.place(node), f"nested more than {MAX_DEPTH} levels deep", "")
+        kind = str(node.tag).removeprefix(TAG)
+        if kind not in ("map", "seq"):
+            return self._scalar(node, kind)
+        self.open.append(node)
+        plain = self._mapping(node, path) if kind == "map" else self._list(node, path)
+        self.open.pop()
+        return plain
+
+    def _mapping(self, node: Any, path: str) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        for key, item in node.value:
+            kind = str(key.tag).removeprefix(TAG)
+            if kind == "merge":
+                raise GateFileError(self.place(key), "merge keys (`<<`) are not supported", "repeat the lines")
+            if not isinstance(key.value, str):
+                raise GateFileError(self.place(key), "a key is a list or a mapping, expected text", "put it in quotes")
+            if key.value in out:
+                raise GateFileError(self.place(key), f"duplicate key {shown(key.value)}", "remove one of the two")
+            here = f"{path}.{key.value}" if path else key.value
+            self.lines[here] = key.start_mark.line + 1
+            out[key.value] = self.value(item, here)
         return out
-    if isinstance(value, list):
-        out_list = []
-        for at, item in enumerate(value):
+
+    def _list(self, node: Any, path: str) -> list[Any]:
+        out = []
+        for at, item in enumerate(node.value):
             here = f"{path}.{at}"
-            lines[here] = marks.item(at)[0] + 1
-            out_list.append(_plain(item, here, lines, file))
-        return out_list
-    if isinstance(value, bool) or value is None:
-        return value
-    if tag is not None:
-        return str(value.value)
-    for kind in (int, float, str):
-        if isinstance(value, kind):
-            return kind(value)
-    return value
+            self.lines[here] = item.start_mark.line + 1
+            out.append(self.value(item, here))
+        return out
+
+    def _scalar(self, node: Any, kind: str) -> bool | int | float | str | None:
+        if not isinstance(node.value, str) or kind not in ("str", "timestamp", "value", "null", "bool", "int", "float"):
+            raise GateFileError(self.place(node), f"the tag {shown(kind)} is not allowed", "write plain values")
+        if kind == "null":
+            return None
+        if kind not in ("bool", "int", "float"):
+            return node.value
+        makers = self.parser.constructor
+        make = {
+            "bool": makers.construct_yaml_bool,
+            "int": makers.construct_yaml_int,
+            "float": makers.construct_yaml_float,
+        }
+        try:
+            made: bool | int | float = make[kind](node)
+        except (ValueError, KeyError) as error:
+            fix = "put text in quotes"
+            raise GateFileError(self.place(node), f"{shown(node.value)} is no valid {kind}", fix) from error
+        return made

@@ -69,7 +69,6 @@ VAGUE_NAMES = {"utils", "util", "helpers", "common", "base", "manager", "misc", 
 # What is imported under another name than that of the dependency which brings it.
 INSTALLED_AS = {
     "sklearn": "scikit-learn",
-    "threadpoolctl": "scikit-learn",
     "ruamel": "ruamel.yaml",
     "markupsafe": "jinja2",
 }

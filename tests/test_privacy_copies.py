@@ -1,0 +1,220 @@
+"""Copies: shown when they are there, never shown when chance explains them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from synthgate.findings import Measured, Measurement, Status
+from synthgate.judging import judge
+from synthgate.measures.privacy import copies
+from synthgate.measures.privacy.copies import dcr_share
+from synthgate.sample import Sample
+
+MakeSample = Callable[..., Sample]
+
+
+@pytest.fixture
+def make_sample(make_evidence: Callable[..., Any]) -> MakeSample:
+    return lambda *tables, **more: make_evidence(*tables, **more).sample
+
+
+def population(rows: int, seed: int) -> pa.Table:
+    rng = np.random.default_rng(seed)
+    kind = rng.choice(["a", "b", "c", "d"], rows, p=[0.5, 0.3, 0.15, 0.05])
+    size = rng.gamma(3, 2, rows)
+    return pa.table(
+        {
+            "id": [f"{seed:04d}-{rng.integers(2**40):x}" for _ in range(rows)],
+            "kind": kind,
+            "town": [f"t{k}" for k in rng.geometric(0.04, rows)],
+            "size": size.round(1),
+            "price": (100 * size + rng.normal(0, 60, rows)).round(0),
+            "age": rng.integers(18, 80, rows),
+            "hue": rng.choice(list("rgbyk"), rows),
+            "flag": (size + rng.normal(0, 2, rows) > 6).astype(str),
+        }
+    )
+
+
+def with_rows(table: pa.Table, rows: pa.Table) -> pa.Table:
+    """Replace the first rows by others, under the ids they had."""
+    ids = table["id"]
+    mixed = pa.concat_tables([rows, table.slice(rows.num_rows)])
+    return mixed.set_column(0, "id", ids)
+
+
+def judged(measurement: Measurement) -> dict[str, Status]:
+    """Return the worst status by metric."""
+    out: dict[str, Status] = {}
+    for f in measurement.findings:
+        if f.judged and f.estimate is not None:
+            assert f.limit is not None
+            found = judge(f.estimate, f.limit)
+            out[f.metric] = Status.FAIL if Status.FAIL in (found, out.get(f.metric)) else found
+    return out
+
+
+def metric(measurement: Measurement, name: str) -> list[Measured]:
+    return [f for f in measurement.findings if f.metric == name]
+
+
+def test_fifty_copied_rows_of_five_thousand_fail_with_and_without_a_holdout(make_sample: MakeSample):
+    real, fresh, holdout = population(5000, 1), population(5000, 3), population(5000, 2)
+    synthetic = with_rows(fresh, real.slice(100, 50))
+    for sides in ((real, synthetic, holdout), (real, synthetic)):
+        found = copies.assess(make_sample(*sides))
+        states = judged(found)
+        assert states["copied_rows"] is Status.FAIL
+        assert states["copied_rare_rows"] is Status.FAIL
+        assert "50 of the" in found.reason
+    assert metric(found, "near_copies")[0].not_assessed is not None
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_fresh_rows_never_fail(make_sample: MakeSample, seed: int):
+    tables = [population(800, 100 + 10 * seed + k) for k in range(3)]
+    for sides in (tables, tables[:2]):
+        found = copies.assess(make_sample(*sides))
+        assert set(judged(found).values()) == {Status.PASS}
+        assert found.score is not None
+        assert found.score.value == 0
+        assert "beyond what chance explains" in found.reason
+
+
+def test_coincidences_of_a_table_with_few_values_are_no_copies(make_sample: MakeSample):
+    def few(rows: int, seed: int) -> pa.Table:
+        rng = np.random.default_rng(seed)
+        return pa.table({name: rng.choice(list("abcd"), rows, p=[0.7, 0.2, 0.08, 0.02]) for name in "uvwxyz"})
+
+    found = copies.assess(make_sample(few(3000, 1), few(3000, 3), few(3000, 2)))
+    assert set(judged(found).values()) == {Status.PASS}
+    assert set(judged(copies.assess(make_sample(few(3000, 1), few(3000, 3)))).values()) == {Status.PASS}
+
+
+def test_one_percent_of_exact_copies_fails_at_any_size_of_table(make_sample: MakeSample):
+    for rows in (2500, 10_000):
+        real, holdout = population(rows, 1), population(rows, 2)
+        synthetic = with_rows(population(rows, 3), real.slice(0, rows // 100))
+        found = judged(copies.assess(make_sample(real, synthetic, holdout)))
+        assert found["copied_rows"] is Status.FAIL
+
+
+def test_rows_changed_in_one_cell_or_by_jitter_are_near_copies(make_sample: MakeSample):
+    real, fresh, holdout = population(2000, 1), population(2000, 3), population(2000, 2)
+    rng = np.random.default_rng(0)
+    part = real.slice(0, 100)
+    towns = part.set_column(2, "town", pa.array([f"new{k}" for k in range(100)]))
+    jitter = part
+    for name, noise in (("size", 0.3), ("price", 8.0)):
+        moved = (part[name].to_numpy() + rng.normal(0, noise, 100)).round(1 if name == "size" else 0)
+        jitter = jitter.set_column(jitter.column_names.index(name), name, pa.array(moved))
+    for changed in (towns, jitter):
+        states = judged(copies.assess(make_sample(real, with_rows(fresh, changed), holdout)))
+        assert states["near_copies"] is Status.FAIL
+        assert states["copied_rare_rows"] is Status.PASS
+
+
+def test_ids_of_training_rows_are_a_leak_unless_they_merely_count(make_sample: MakeSample):
+    real, fresh, holdout = population(500, 1), population(500, 3), population(500, 2)
+    leaked = fresh.set_column(0, "id", pa.array([*real["id"].to_pylist()[:4], *fresh["id"].to_pylist()[4:]]))
+    assert judged(copies.assess(make_sample(real, leaked, holdout)))["id_leak"] is Status.FAIL
+    assert judged(copies.assess(make_sample(real, fresh, holdout)))["id_leak"] is Status.PASS
+
+    def counted(table: pa.Table, first: int) -> pa.Table:
+        return table.set_column(0, "id", pa.array([f"P{first + k:07d}" for k in range(500)]))
+
+    numbered = counted(real, 1), counted(fresh, 1), counted(holdout, 501)
+    found = copies.assess(make_sample(*numbered))
+    assert "id_leak" not in judged(found)
+    assert "mean nothing" in metric(found, "id_leak")[0].message
+
+
+def test_numbers_drawn_from_a_wide_range_may_coincide_now_and_then(make_sample: MakeSample):
+    rng = np.random.default_rng(0)
+    tables = [population(2000, k) for k in (1, 3, 2)]
+    numbers = rng.choice(800_000, 4000, replace=False)
+    draws = [numbers[:2000], rng.choice(800_000, 2000, replace=False), numbers[2000:]]
+    tables = [t.set_column(0, "id", pa.array([f"P{k:07d}" for k in d])) for t, d in zip(tables, draws, strict=True)]
+    found = copies.assess(make_sample(*tables))
+    assert metric(found, "id_leak")[0].details["hits"] != 0
+    assert judged(found)["id_leak"] is Status.PASS
+
+
+def test_a_column_of_training_values_is_named(make_sample: MakeSample):
+    real, fresh, holdout = population(2000, 1), population(2000, 3), population(2000, 2)
+    price = np.random.default_rng(0).permutation(real["price"].to_numpy())
+    synthetic = fresh.set_column(4, "price", pa.array(price))
+    found = copies.assess(make_sample(real, synthetic, holdout))
+    failing = [f.columns for f in metric(found, "value_leak") if judge(f.estimate, f.limit) is Status.FAIL]
+    assert failing == [("price",)]
+    assert judged(found)["copied_rows"] is Status.PASS
+
+
+def test_copied_texts_are_found(make_sample: MakeSample):
+    def texts(seed: int) -> list[str]:
+        rng = np.random.default_rng(seed)
+        words = [f"word{k}" for k in range(300)]
+        return [" ".join(rng.choice(words, 8)) for _ in range(800)]
+
+    real, holdout = (pa.table({"text": texts(k), "n": list(range(20)) * 40}) for k in (1, 2))
+    stolen = [*real["text"].to_pylist()[:60], *texts(3)[60:]]
+    synthetic = pa.table({"text": stolen, "n": np.random.default_rng(0).integers(0, 20, 800)})
+    found = judged(copies.assess(make_sample(real, synthetic, holdout)))
+    assert found["text_leak"] is Status.FAIL
+
+
+def test_whole_groups_are_counted_where_rows_come_in_groups(make_sample: MakeSample):
+    def grouped(seed: int) -> pa.Table:
+        rng = np.random.default_rng(seed)
+        person = np.repeat([f"p{seed}-{k}" for k in range(80)], 6)
+        return pa.table({"person": person, "x": rng.normal(size=480).round(4), "k": rng.choice(list("abc"), 480)})
+
+    real, fresh, holdout = grouped(1), grouped(3), grouped(2)
+    copied = pa.concat_tables([real.slice(0, 180), fresh.slice(180)]).set_column(0, "person", fresh["person"])
+    found = copies.assess(make_sample(real, copied, holdout))
+    assert judged(found)["copied_rows"] is Status.FAIL
+    assert 30 <= metric(found, "copied_rows")[0].details["hits"] <= 34
+    assert "of the 80 training groups (by 'person')" in metric(found, "copied_rows")[0].message
+    assert set(judged(copies.assess(make_sample(real, fresh, holdout))).values()) == {Status.PASS}
+
+
+def test_the_share_of_closer_rows_has_the_variance_of_its_votes():
+    rng = np.random.default_rng(0)
+    votes = np.zeros(1000)
+    votes[:10] = 50.0
+    spread = []
+    for _ in range(300):
+        is_training = rng.permutation(np.repeat([True, False], 500))
+        spread.append(float(dcr_share(votes, is_training).details["z"]))
+    assert 0.85 < np.std(spread) < 1.15
+    assert abs(np.mean(spread)) < 0.2
+
+
+def test_nothing_to_compare_is_said(make_sample: MakeSample):
+    same = pa.table({"x": ["one"] * 30})
+    found = copies.assess(make_sample(same, same, same))
+    assert found.not_assessed is not None
+
+
+def test_no_cell_and_no_row_number_is_returned(make_sample: MakeSample):
+    real = population(600, 1).set_column(1, "kind", pa.array([f"<b>Secret {k}</b>" for k in range(600)]))
+    holdout = population(600, 2).set_column(1, "kind", pa.array([f"x{k}" for k in range(600)]))
+    found = copies.assess(make_sample(real, real, holdout))
+    text = str(found) + json.dumps([dict(f.details) for f in found.findings])
+    assert "Secret" not in text
+    assert judged(found)["copied_rows"] is Status.FAIL
+
+
+def test_hits_below_three_are_hidden(make_sample: MakeSample):
+    real, fresh, holdout = population(600, 1), population(600, 3), population(600, 2)
+    found = copies.assess(make_sample(real, with_rows(fresh, real.slice(0, 2)), holdout))
+    rows = metric(found, "copied_rows")[0]
+    assert rows.details["hits"] == "<3"
+    assert rows.message.startswith("<3")
+    assert judged(found)["copied_rows"] is Status.PASS
