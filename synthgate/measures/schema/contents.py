@@ -199,7 +199,10 @@ def _one_letter_off(a: str, b: str) -> bool:
 
 @measure("schema.formats")
 def formats(evidence: Evidence, options: Options) -> Measurement:
-    """Compare the shape of text: digits, letters and signs of ids and codes, where real has few shapes."""
+    """Compare the shape of text: digits, letters and signs of ids and codes, where real has few shapes.
+
+    Ids of another shape are told as a warning, since numbering rows anew is harmless.
+    """
     names = [n for n in evidence.shared if evidence.plan[n].role in (Role.ID, Role.TEXT, Role.CATEGORICAL)]
     findings, scored = [], 0
     for name in names:
@@ -216,7 +219,8 @@ def formats(evidence: Evidence, options: Options) -> Measurement:
         if wrong:
             shapes = ", ".join(sorted(known)[:3])
             message = f"{wrong:,} of {synthetic.present:,} values have another shape than {shapes}"
-            findings.append(violation("format_share", name, wrong / max(1, synthetic.present), message))
+            severity = Severity.WARN if evidence.plan[name].role is Role.ID else None
+            findings.append(violation("format_share", name, wrong / max(1, synthetic.present), message, severity))
     if not scored:
         return Measurement.missing("no text column of real has a fixed format")
     return summed_up(findings, "columns leave the real format", scored)
