@@ -6,8 +6,10 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
+from io import TextIOWrapper
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 PRESETS = ("default", "training", "release", "share")
 DEFAULT_FORMATS = "html,json"
 GATE_FILE = "synthgate.yaml"
+MAX_SEED = 2**32 - 1
 
 
 class Exit(IntEnum):
@@ -52,35 +55,84 @@ class Progress:
         """Note that a step begins."""
         seconds = perf_counter() - self.start
         if not self.quiet and seconds > 1:
-            click.echo(f"{seconds:6.1f} s  {step}", err=True)
+            _warn(f"{seconds:6.1f} s  {step}")
+
+
+@dataclass
+class Session:
+    """What the arguments say of the command line itself."""
+
+    traceback: bool = field(default_factory=lambda: bool(os.environ.get("SYNTHGATE_DEBUG")))
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with the documented status."""
+    for stream in (sys.stdout, sys.stderr):
+        # a terminal that cannot show a sign must not turn a verdict into a defect
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     sys.exit(run_command(arguments))
 
 
 def run_command(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
+    session = Session()
     try:
-        status = commands.main(args=None if arguments is None else list(arguments), standalone_mode=False)
-    except click.exceptions.Abort:
+        status = commands.main(args=None if arguments is None else list(arguments), standalone_mode=False, obj=session)
+    except (click.exceptions.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):
+            error.show()
         return Exit.UNJUDGED
     except SynthgateError as error:
-        click.echo(f"synthgate: {error}", err=True)
+        _warn(f"synthgate: {error}")
         return Exit.UNJUDGED
-    except KeyboardInterrupt:
-        return Exit.INTERRUPTED
+    except SystemExit:
+        # click leaves so when the reader of a help page goes away; its status 1 would say that a gate failed
+        return Exit.UNJUDGED
     except Exception as error:  # noqa: BLE001 - the outermost boundary: a defect gets one sentence, not a traceback
-        click.echo(f"synthgate: a defect of synthgate itself: {type(error).__name__}: {error}", err=True)
-        click.echo("  fix: please report it; SYNTHGATE_DEBUG=1 shows the traceback", err=True)
-        if os.environ.get("SYNTHGATE_DEBUG"):
-            traceback.print_exc()
+        _warn(f"synthgate: a defect of synthgate itself: {type(error).__name__}: {error}")
+        _warn("  fix: please report it; --traceback or SYNTHGATE_DEBUG=1 shows where it happened")
+        if session.traceback:
+            _warn(traceback.format_exc())
         return Exit.DEFECT
     return int(status) if isinstance(status, int) else Exit.PASS
+
+
+def _say(text: str) -> None:
+    """Print to standard output. A reader that stops reading (``| head``) changes no exit status.
+
+    Raises
+    ------
+    UsageError
+        When standard output cannot be written for another reason, such as a full disk.
+    """
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        _silence(sys.stdout)
+    except OSError as error:
+        _silence(sys.stdout)
+        raise UsageError(
+            "standard output", f"it cannot be written: {error.strerror}", "redirect it elsewhere"
+        ) from error
+
+
+def _warn(text: str) -> None:
+    """Print to standard error, if anyone can read it."""
+    try:
+        click.echo(text, err=True)
+    except OSError:
+        _silence(sys.stderr)
+
+
+def _silence(stream: Any) -> None:
+    """Point a broken stream at nothing, so that flushing it at exit does not fail again."""
+    with suppress(OSError, ValueError):
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, stream.fileno())
+        os.close(nothing)
 
 
 def _version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click calls it so
@@ -89,6 +141,21 @@ def _version(context: click.Context, _option: click.Parameter, wanted: bool) -> 
 
         click.echo(f"synthgate {version('synthgate')}")
         context.exit()
+
+
+def _show_traceback(context: click.Context, _option: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click calls it so
+    if wanted:
+        context.ensure_object(Session).traceback = True
+
+
+debugging = click.option(
+    "--traceback",
+    is_flag=True,
+    callback=_show_traceback,
+    expose_value=False,
+    is_eager=True,
+    help="Show where a defect of synthgate happened.",
+)
 
 
 @click.group(
@@ -129,6 +196,7 @@ def judging_options(command: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option("--timings", is_flag=True, help="Print where the time went."),
             click.option("--quiet", is_flag=True, help="Print errors only."),
+            debugging,
         )
     ):
         command = option(command)
@@ -145,7 +213,7 @@ def judging_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--preset", type=click.Choice(PRESETS), help="Policy to start from.")
 @click.option("--only", multiple=True, metavar="ID", help="Check or family to run; may be repeated.")
 @click.option("--skip", multiple=True, metavar="ID", help="Check or family to leave out; may be repeated.")
-@click.option("--seed", type=click.IntRange(min=0), help="Same inputs, seed and versions: the same verdict.")
+@click.option("--seed", type=click.IntRange(0, MAX_SEED), help="Same inputs, seed and versions: the same verdict.")
 @click.option(
     "--missing",
     multiple=True,
@@ -249,16 +317,15 @@ def _tell(verdict: Verdict, written: Sequence[Path]) -> None:
     from synthgate.render.console import render
 
     color = sys.stdout.isatty() and "NO_COLOR" not in os.environ and "CI" not in os.environ
-    click.echo(render(verdict, color=color))
     page = next((path for path in written if path.suffix == ".html"), written[0])
-    click.echo(f"report: {page}")
+    _say(f"{render(verdict, color=color)}\nreport: {page}")
 
 
 def _tell_timings(verdict: Verdict) -> None:
     steps = sorted(verdict.run.seconds.items(), key=lambda item: -item[1])
     for step, seconds in steps:
-        click.echo(f"{seconds:8.3f} s  {step}", err=True)
-    click.echo(f"{sum(verdict.run.seconds.values()):8.3f} s  in all", err=True)
+        _warn(f"{seconds:8.3f} s  {step}")
+    _warn(f"{sum(verdict.run.seconds.values()):8.3f} s  in all")
 
 
 @commands.command()
@@ -269,6 +336,7 @@ def _tell_timings(verdict: Verdict) -> None:
 )
 @click.option("--sdv", type=click.Path(path_type=Path), help="Also write SDV metadata (JSON) to this file.")
 @click.option("--force", is_flag=True, help="Overwrite the file.")
+@debugging
 def init(real: str, metadata: Path | None, out: Path, sdv: Path | None, force: bool) -> None:  # noqa: FBT001 - click passes options so
     """Write a gate file for REAL: its roles, keys and simple rules, ready to edit."""
     from synthgate.scaffold import gate_yaml, sdv_json
@@ -279,10 +347,10 @@ def init(real: str, metadata: Path | None, out: Path, sdv: Path | None, force: b
                 str(path), "the file exists already", "use --force to overwrite it, or choose another name"
             )
     _write_whole(out, gate_yaml(real, metadata))
-    click.echo(f"wrote {out}: edit it, then run `synthgate run --gate {out}`")
+    _say(f"wrote {out}: edit it, then run `synthgate run --gate {out}`")
     if sdv is not None:
         _write_whole(sdv, sdv_json(real, metadata))
-        click.echo(f"wrote {sdv}")
+        _say(f"wrote {sdv}")
 
 
 def _write_whole(path: Path, text: str) -> None:
@@ -316,13 +384,11 @@ def checks(layout: str) -> None:
             }
             for c in every
         ]
-        click.echo(json.dumps(rows, indent=2))
+        _say(json.dumps(rows, indent=2))
         return
     for check in every:
-        limits = [f"{name} {bound:g}" for name, bound in check.threshold.as_dict().items()]
-        limits += [f"each {name} {bound:g}" for name, bound in check.each.as_dict().items()]
-        click.echo(f"{check.id:24} {check.question}")
-        click.echo(f"{'':24} limit: {', '.join(limits) or 'none'}; needs: {', '.join(check.needs)}")
+        _say(f"{check.id:24} {check.question}")
+        _say(f"{'':24} limit: {check.limits}; needs: {', '.join(check.needs)}")
 
 
 @commands.command()
@@ -335,21 +401,22 @@ def explain(check_id: str) -> None:
     if check_id not in by_id:
         raise UsageError(check_id, "there is no such check", nearest(check_id, by_id))
     check = by_id[check_id]
-    limits = [f"score {name} {bound:g}" for name, bound in check.threshold.as_dict().items()]
-    limits += [f"each finding {name} {bound:g}" for name, bound in check.each.as_dict().items()]
+    options = [f"{key}: {value}" for key, value in check.options.items()]
+    options += [f"{key} is one of {', '.join(values)}" for key, values in check.choices.items()]
     parts = (
         ("", f"{check.id}: {check.title}"),
         ("Question", check.question),
         ("How to read it", check.how_to_read),
         ("Why it matters", check.why),
         ("When it fails", check.remedy),
-        ("Default limit", "; ".join(limits) or "none"),
+        ("Default limit", check.limits),
+        ("Options", "; ".join(options)),
         ("Needs", ", ".join(check.needs)),
         ("Sources", "; ".join(check.sources)),
     )
     for heading, text in parts:
         if text:
-            click.echo(click.wrap_text(f"{heading}: {text}" if heading else text, width=100, subsequent_indent="  "))
+            _say(click.wrap_text(f"{heading}: {text}" if heading else text, width=100, subsequent_indent="  "))
 
 
 @commands.command()

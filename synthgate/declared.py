@@ -19,8 +19,8 @@ UNDECIDED = ("pass", "warn", "fail")
 BOUNDS = ("min", "max", "min_position")
 POLICY_KEYS = (*BOUNDS, "each", "severity", "require", "inconclusive", "skip")
 CHECK_KEYS = (
-    "id", "title", "question", "needs", "threshold", "each", "severity", "required", "inconclusive", "options",
-    "how_to_read", "why", "remedy", "sources",
+    "id", "title", "question", "needs", "threshold", "each", "own_limits", "severity", "required", "inconclusive",
+    "options", "choices", "how_to_read", "why", "remedy", "sources",
 )  # fmt: skip
 
 
@@ -32,12 +32,16 @@ class DeclaredCheck:
     ----------
     threshold, each : Limit
         On the check's score, and on every finding.
+    own_limits : str or None
+        What sets the limits, where every finding brings its own: then a gate file cannot set them here.
     required : bool
         Whether leaving it open makes the verdict incomplete.
     inconclusive : "pass", "warn" or "fail"
         What an undecided check counts as when it is not required.
     options : dict
         What the gate file may set of the measure, with the values in force.
+    choices : dict of tuple of str
+        The values that an option of text may have.
     """
 
     id: str
@@ -47,14 +51,23 @@ class DeclaredCheck:
     needs: tuple[str, ...] = ("real", "synthetic")
     threshold: Limit = field(default_factory=Limit)
     each: Limit = field(default_factory=Limit)
+    own_limits: str | None = None
     severity: Severity = Severity.ERROR
     required: bool = False
     inconclusive: Undecided = "warn"
     options: Mapping[str, object] = field(default_factory=dict)
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     how_to_read: str = ""
     why: str = ""
     remedy: str = ""
     sources: tuple[str, ...] = ()
+
+    @property
+    def limits(self) -> str:
+        """The limits in words."""
+        told = [f"score {name} {bound:g}" for name, bound in self.threshold.as_dict().items()]
+        told += [f"each finding {name} {bound:g}" for name, bound in self.each.as_dict().items()]
+        return self.own_limits or "; ".join(told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +117,7 @@ def read_preset(name: str, where: str) -> Preset:
     file = f"checks/presets/{name}.yaml"
     node = read_yaml(bundled("checks").joinpath("presets", f"{name}.yaml").read_text(encoding="utf-8"), file)
     node.refuse_unknown(("title", "checks"))
-    return Preset(
-        name=name, title=node.text("title") or name, checks=node.child("checks", node.values.get("checks") or {})
-    )
+    return Preset(name=name, title=node.text("title") or name, checks=node.mapping("checks"))
 
 
 def _check(node: Node, family: str) -> DeclaredCheck:
@@ -124,12 +135,14 @@ def _check(node: Node, family: str) -> DeclaredCheck:
         title=str(node.text("title")),
         question=_line(node, "question"),
         needs=needs,
-        threshold=read_limit(node.child("threshold", node.values.get("threshold") or {}), strict=True),
-        each=read_limit(node.child("each", node.values.get("each") or {}), strict=True),
+        threshold=read_limit(node.mapping("threshold"), strict=True),
+        each=read_limit(node.mapping("each"), strict=True),
+        own_limits=node.text("own_limits"),
         severity=_severity(node, Severity.ERROR),
         required=node.flag("required", default=False),
         inconclusive=_undecided(node, "warn"),
-        options=dict(node.values.get("options") or {}),
+        options=node.mapping("options").values,
+        choices={key: node.mapping("choices").words(key) for key in node.mapping("choices").values},
         how_to_read=_line(node, "how_to_read"),
         why=_line(node, "why"),
         remedy=_line(node, "remedy"),
@@ -181,27 +194,62 @@ def _undecided(node: Node, default: Undecided) -> Undecided:
 
 
 def apply(checks: tuple[DeclaredCheck, ...], changes: Node) -> tuple[DeclaredCheck, ...]:
-    """Return the checks with the changes of a preset or gate file; ``skip: true`` removes one.
+    """Return the checks with the changes of a preset or gate file.
+
+    ``skip: true`` removes a check; naming one that was removed before brings it back.
 
     Raises
     ------
     GateFileError
-        For an unknown check or key.
+        For an unknown check or key, or a limit that the check cannot be held to.
     """
     by_id = {check.id: check for check in checks}
-    known = {check.id for check in declared_checks()}
+    declared = {check.id: check for check in declared_checks()}
     for check_id, value in changes.values.items():
-        if check_id not in known:
-            raise GateFileError(changes.place(check_id), f"unknown check {check_id!r}", nearest(check_id, known))
-        if check_id not in by_id:
-            continue
+        if check_id not in declared:
+            raise GateFileError(changes.place(check_id), f"unknown check {check_id!r}", nearest(check_id, declared))
         node = changes.child(check_id, value if value is not None else {})
-        changed = _changed(by_id[check_id], node)
+        _refuse_idle_bounds(declared[check_id], node)
+        changed = _changed(by_id.get(check_id, declared[check_id]), node)
         if node.flag("skip", default=False):
-            del by_id[check_id]
+            by_id.pop(check_id, None)
         else:
             by_id[check_id] = changed
-    return tuple(by_id.values())
+    return tuple(by_id[check_id] for check_id in declared if check_id in by_id)
+
+
+def settable(limit: Limit) -> tuple[str, ...]:
+    """Return the bounds that may stand in for those of a limit: they hold the same side.
+
+    A bound on the other side, or on a position that the measure does not give, would let everything pass.
+    """
+    if limit.max is not None:
+        return ("max",)
+    if limit.min_position is not None:
+        return ("min", "min_position")
+    return ("min",) if limit.min is not None else ()
+
+
+def _refuse_idle_bounds(check: DeclaredCheck, node: Node) -> None:
+    """Raise for a bound that the check, as it is declared, would never be held to.
+
+    Raises
+    ------
+    GateFileError
+    """
+    each = node.mapping("each")
+    for place, limit, subject in ((node, check.threshold, "the score"), (each, check.each, "the findings")):
+        usable = settable(limit)
+        for name in (name for name in BOUNDS if place.values.get(name) is not None):
+            if check.own_limits:
+                problem = f"`{name}` has no effect: the limits of {check.id} are set elsewhere"
+                raise GateFileError(place.place(name), problem, f"use {check.own_limits}")
+            if not usable:
+                problem = f"`{name}` has no effect: {check.id} sets no limit on {subject}"
+                raise GateFileError(place.place(name), problem, "set it under `each`" if place is node else "remove it")
+            if name not in usable:
+                problem = f"`{name}` does not limit {subject} of {check.id}: a bad table could pass"
+                raise GateFileError(place.place(name), problem, f"use {' or '.join(usable)}")
 
 
 def _changed(check: DeclaredCheck, node: Node) -> DeclaredCheck:
@@ -209,13 +257,13 @@ def _changed(check: DeclaredCheck, node: Node) -> DeclaredCheck:
     options: dict[str, Any] = dict(check.options)
     for key, default in check.options.items():
         if key in node.values:
-            options[key] = _option(node, key, default)
+            options[key] = _option(node, key, default, check.choices.get(key))
     threshold = read_limit(node)
-    each = read_limit(node.child("each", node.values["each"]), strict=True) if "each" in node.values else check.each
+    each = read_limit(node.mapping("each"), strict=True)
     return replace(
         check,
         threshold=threshold if threshold.as_dict() else check.threshold,
-        each=each,
+        each=each if each.as_dict() else check.each,
         severity=_severity(node, check.severity),
         required=node.flag("require", default=check.required),
         inconclusive=_undecided(node, check.inconclusive),
@@ -223,7 +271,7 @@ def _changed(check: DeclaredCheck, node: Node) -> DeclaredCheck:
     )
 
 
-def _option(node: Node, key: str, default: object) -> object:
+def _option(node: Node, key: str, default: object, choices: tuple[str, ...] | None) -> object:
     value = node.values[key]
     same = type(value) is type(default) or (isinstance(default, float) and type(value) is int)
     if default is not None and not same:
@@ -231,7 +279,16 @@ def _option(node: Node, key: str, default: object) -> object:
         raise GateFileError(
             node.place(key), f"`{key}` is {shown(value)}, expected a value like {default!r} ({kind})", ""
         )
-    return float(value) if isinstance(default, float) else value
+    if choices and value not in choices:
+        raise GateFileError(node.place(key), f"unknown value {shown(value)} of `{key}`", nearest(str(value), choices))
+    if isinstance(default, float):
+        share = node.number(key)
+        if share is None or not 0 <= share <= 1:
+            raise GateFileError(node.place(key), f"`{key}` is {shown(value)}, expected a share from 0 to 1", "")
+        return share
+    if isinstance(value, int) and not isinstance(value, bool) and value < 1:
+        raise GateFileError(node.place(key), f"`{key}` is {shown(value)}, expected a whole number from 1", "")
+    return value
 
 
 def index() -> str:
@@ -240,5 +297,6 @@ def index() -> str:
     for check in declared_checks():
         limits = [f"{name} {bound:g}" for name, bound in check.threshold.as_dict().items()]
         limits += [f"each: {name} {bound:g}" for name, bound in check.each.as_dict().items()]
-        rows.append(f"| `{check.id}` | {check.question} | {'; '.join(limits) or 'none'} | {', '.join(check.needs)} |")
+        told = check.own_limits or "; ".join(limits)
+        rows.append(f"| `{check.id}` | {check.question} | {told} | {', '.join(check.needs)} |")
     return "\n".join(rows)

@@ -19,6 +19,8 @@ KEYS = (
     "constraints", "schemas", "checks", "waivers", "allow_code",
 )  # fmt: skip
 VERSION = 1
+MAX_SEED = 2**32 - 1
+"""Greatest seed that every library underneath takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +109,11 @@ def load_gate(
     """
     node = read_yaml("", "gate") if path is None else read_yaml_file(path)
     node.refuse_unknown(KEYS)
-    if "version" in node.values and node.values["version"] != VERSION:
+    if "version" in node.values and (node.values["version"] != VERSION or node.values["version"] is True):
         raise GateFileError(
             node.place("version"), f"version {shown(node.values['version'])}, expected {VERSION}", "write `version: 1`"
         )
-    if node.values.get("schemas"):
+    if node.values.get("schemas") is not None:
         raise GateFileError(
             node.place("schemas"),
             "`schemas` is not supported by this version yet",
@@ -119,16 +121,18 @@ def load_gate(
         )
     name = preset or node.text("preset") or "default"
     checks = apply(declared_checks(), read_preset(name, node.place("preset") if preset is None else "--preset").checks)
-    checks = apply(checks, node.child("checks", node.values.get("checks") or {}))
+    checks = apply(checks, node.mapping("checks"))
+    if not checks:
+        raise GateFileError(node.place("checks"), "every check is skipped, so nothing would be judged", "keep one")
     folder = path.parent if path else Path()
     data = {key: _data_path(node.text(key), folder) for key in ("real", "synthetic", "holdout", "metadata")}
-    missing = node.words("missing_values") if "missing_values" in node.values else None
+    missing = node.words("missing_values") if node.values.get("missing_values") is not None else None
     return Gate(
         path=path,
         preset=name,
         **data,
         targets=node.words("target"),
-        seed=_seed(node),
+        seed=node.whole("seed", default=0, greatest=MAX_SEED),
         roles=_roles(node),
         keys=node.words("key"),
         missing_values=missing,
@@ -153,7 +157,7 @@ def select(checks: tuple[DeclaredCheck, ...], only: Sequence[str], skip: Sequenc
     Raises
     ------
     UsageError
-        For a name that is neither.
+        For a name that is neither, or when no check is left: a gate that judges nothing must not pass.
     """
     known = {check.id for check in declared_checks()} | set(FAMILIES)
     for option, names in (("--only", only), ("--skip", skip)):
@@ -161,23 +165,22 @@ def select(checks: tuple[DeclaredCheck, ...], only: Sequence[str], skip: Sequenc
             if name not in known:
                 raise UsageError(option, f"unknown check or family {name!r}", nearest(name, known))
     kept = [c for c in checks if not only or c.id in only or c.family in only]
-    return tuple(c for c in kept if c.id not in skip and c.family not in skip)
-
-
-def _seed(node: Node) -> int:
-    value = node.number("seed")
-    if value is None:
-        return 0
-    if value < 0 or value != int(value):
-        raise GateFileError(node.place("seed"), f"seed is {value:g}, expected a whole number from 0", "")
-    return int(value)
+    left = tuple(c for c in kept if c.id not in skip and c.family not in skip)
+    if not left:
+        where = " and ".join(option for option, names in (("--only", only), ("--skip", skip)) if names) or "checks"
+        raise UsageError(where, "no check is left, so nothing would be judged", "name a check that the gate file keeps")
+    return left
 
 
 def _roles(node: Node) -> dict[str, Role]:
     roles = {}
-    entries = node.child("roles", node.values.get("roles") or {})
+    entries = node.mapping("roles")
     for column, value in entries.values.items():
-        role = value.get("role") if isinstance(value, dict) else value
+        role = value
+        if isinstance(value, dict):
+            entry = entries.child(column, value)
+            entry.refuse_unknown(("role",))
+            role = entry.text("role")
         if role not in tuple(Role):
             raise GateFileError(entries.place(column), f"unknown role {role!r}", nearest(str(role), tuple(Role)))
         roles[column] = Role(role)
@@ -186,8 +189,12 @@ def _roles(node: Node) -> dict[str, Role]:
 
 def _constraint(node: Node, at: int, item: Any) -> Constraint:
     place = node.place(f"constraints.{at}")
-    if isinstance(item, str):
+    if isinstance(item, str) and item.strip():
         return Constraint(sql=item, name=item, place=place)
+    if not isinstance(item, dict):
+        raise GateFileError(
+            place, f"the constraint is {shown(item)}, expected an SQL expression", "write for instance `age >= 17`"
+        )
     entry = node.child(f"constraints.{at}", item)
     entry.refuse_unknown(("sql", "name", "tolerance", "severity", "where"))
     sql = entry.text("sql")
@@ -214,15 +221,15 @@ def _waiver(node: Node, at: int, item: Any) -> Waiver:
     entry = node.child(f"waivers.{at}", item)
     entry.refuse_unknown(("check", "columns", "until", "reason", "owner"))
     for key in ("check", "until", "reason"):
-        if not entry.values.get(key):
+        if entry.text(key) is None:
             raise GateFileError(entry.place(), f"the waiver has no `{key}`", "a waiver names check, until and reason")
-    check = str(entry.values["check"])
+    check = str(entry.text("check"))
     known = [c.id for c in declared_checks()]
     if check not in known:
         raise GateFileError(entry.place("check"), f"unknown check {check!r}", nearest(check, known))
-    until = entry.values["until"]
+    until = str(entry.text("until"))
     try:
-        day = until if isinstance(until, date) else date.fromisoformat(str(until))
+        day = date.fromisoformat(until)
     except ValueError as error:
         raise GateFileError(
             entry.place("until"), f"until is {shown(until)}, expected a date", "write it as 2027-03-31"
@@ -230,7 +237,7 @@ def _waiver(node: Node, at: int, item: Any) -> Waiver:
     return Waiver(
         check=check,
         until=day,
-        reason=str(entry.values["reason"]),
+        reason=str(entry.text("reason")),
         columns=entry.words("columns"),
         owner=entry.text("owner"),
         place=entry.place(),

@@ -5,9 +5,19 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from synthgate.declared import CHECK_KEYS, FAMILIES, NEEDS, UNDECIDED, declared_checks, index, preset_names
-from synthgate.findings import Json, Severity
-from synthgate.gatefile import VERSION
+from synthgate.declared import (
+    CHECK_KEYS,
+    FAMILIES,
+    NEEDS,
+    UNDECIDED,
+    DeclaredCheck,
+    declared_checks,
+    index,
+    preset_names,
+    settable,
+)
+from synthgate.findings import Json, Limit, Severity
+from synthgate.gatefile import MAX_SEED, VERSION
 from synthgate.roles import Role
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -19,7 +29,8 @@ LIMIT: dict[str, Json] = {
     "properties": {"min": SHARE, "max": SHARE, "min_position": SHARE},
 }
 INDEX_MARK = "<!-- index -->\n"
-KINDS = {bool: "boolean", int: "integer", float: "number", str: "string"}
+TEXT: dict[str, Json] = {"type": "string", "pattern": "\\S"}
+DAY = r"^\d{4}-\d{2}-\d{2}$"
 
 
 def _closed(properties: dict[str, Json], required: list[Json] | None = None) -> dict[str, Json]:
@@ -34,10 +45,6 @@ def _severity() -> Json:
 def _policy() -> dict[str, Json]:
     """Return what a gate file may say of each check."""
     common: dict[str, Json] = {
-        "min": SHARE,
-        "max": SHARE,
-        "min_position": SHARE,
-        "each": LIMIT,
         "severity": _severity(),
         "require": {"type": "boolean"},
         "inconclusive": {"enum": list(UNDECIDED)},
@@ -45,22 +52,36 @@ def _policy() -> dict[str, Json]:
     }
     out: dict[str, Json] = {}
     for check in declared_checks():
-        options: dict[str, Json] = {
-            key: {"type": KINDS.get(type(value), "string")} for key, value in check.options.items()
-        }
-        out[check.id] = {**_closed({**common, **options}), "description": check.question}
+        options: dict[str, Json] = {key: _option(check, key) for key in check.options}
+        limits = {} if check.own_limits else {**_bounds(check.threshold), "each": _closed(_bounds(check.each))}
+        out[check.id] = {**_closed({**limits, **common, **options}), "description": check.question}
     return out
+
+
+def _bounds(limit: Limit) -> dict[str, Json]:
+    return dict.fromkeys(settable(limit), SHARE)
+
+
+def _option(check: DeclaredCheck, key: str) -> Json:
+    default = check.options[key]
+    if isinstance(default, bool):
+        return {"type": "boolean"}
+    if isinstance(default, float):
+        return SHARE
+    if isinstance(default, int):
+        return {"type": "integer", "minimum": 1}
+    return {"enum": list(check.choices[key])} if key in check.choices else {"type": "string"}
 
 
 def gate_schema() -> dict[str, Json]:
     """Return the JSON Schema of ``synthgate.yaml``."""
     constraint = _closed(
         {
-            "sql": {"type": "string"},
-            "name": {"type": "string"},
+            "sql": TEXT,
+            "name": TEXT,
             "tolerance": SHARE,
             "severity": _severity(),
-            "where": {"type": "string"},
+            "where": TEXT,
         },
         ["sql"],
     )
@@ -68,24 +89,24 @@ def gate_schema() -> dict[str, Json]:
         {
             "check": {"enum": [check.id for check in declared_checks()]},
             "columns": TEXTS,
-            "until": {"type": "string", "format": "date"},
-            "reason": {"type": "string"},
-            "owner": {"type": "string"},
+            "until": {"type": "string", "format": "date", "pattern": DAY},
+            "reason": TEXT,
+            "owner": TEXT,
         },
         ["check", "until", "reason"],
     )
-    paths: dict[str, Json] = {key: {"type": "string"} for key in ("real", "synthetic", "holdout", "metadata")}
+    paths: dict[str, Json] = dict.fromkeys(("real", "synthetic", "holdout", "metadata"), TEXT)
     role: Json = {"enum": [str(role) for role in Role]}
     properties: dict[str, Json] = {
         "version": {"const": VERSION},
         **paths,
         "target": TEXTS,
         "preset": {"enum": list(preset_names())},
-        "seed": {"type": "integer", "minimum": 0},
-        "roles": {"type": "object", "additionalProperties": {"oneOf": [role, _closed({"role": role})]}},
+        "seed": {"type": "integer", "minimum": 0, "maximum": MAX_SEED},
+        "roles": {"type": "object", "additionalProperties": {"oneOf": [role, _closed({"role": role}, ["role"])]}},
         "key": TEXTS,
         "missing_values": TEXTS,
-        "constraints": {"type": "array", "items": {"oneOf": [{"type": "string"}, constraint]}},
+        "constraints": {"type": "array", "items": {"oneOf": [TEXT, constraint]}},
         "checks": _closed(_policy()),
         "waivers": {"type": "array", "items": waiver},
         "allow_code": {"type": "boolean"},
@@ -104,6 +125,7 @@ def check_schema() -> dict[str, Json]:
         "required": {"type": "boolean"},
         "inconclusive": {"enum": list(UNDECIDED)},
         "options": {"type": "object"},
+        "choices": {"type": "object", "additionalProperties": {"type": "array", "items": text}},
         "sources": {"type": "array", "items": text},
         "id": {"type": "string", "pattern": f"^({'|'.join(FAMILIES)})\\.[a-z_]+$"},
     }

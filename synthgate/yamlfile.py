@@ -21,6 +21,11 @@ TAG = "tag:yaml.org,2002:"
 MAX_VALUES = 500_000
 """Most values of a file, aliases written out: far more than any gate needs, far fewer than an alias bomb makes."""
 MAX_DEPTH = 40
+KINDS = {
+    "scalar": ("str", "timestamp", "value", "null", "bool", "int", "float"),
+    "sequence": ("seq",),
+    "mapping": ("map",),
+}
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,16 @@ class Node:
             )
         return Node(value, self.file, self.lines, self.at(key))
 
+    def mapping(self, key: str) -> Node:
+        """Return the mapping under a key; nothing is an empty one.
+
+        Raises
+        ------
+        GateFileError
+        """
+        value = self.values.get(key)
+        return self.child(key, {} if value is None else value)
+
     def items(self, key: str) -> list[Any]:
         """Return a list under a key; nothing is an empty list.
 
@@ -105,6 +120,8 @@ class Node:
         value = self.values.get(key, default)
         if value is not None and not isinstance(value, str):
             raise GateFileError(self.place(key), f"`{key}` is {shown(value)}, expected text", "put it in quotes")
+        if value is not None and not value.strip():
+            raise GateFileError(self.place(key), f"`{key}` is empty, expected text", "fill it in, or remove the key")
         return value
 
     def number(self, key: str) -> float | None:
@@ -123,6 +140,23 @@ class Node:
             return None if value is None else float(value)
         except OverflowError as error:
             raise GateFileError(self.place(key), f"`{key}` is {shown(value)}, which is too large", "") from error
+
+    def whole(self, key: str, *, default: int, greatest: int) -> int:
+        """Return a whole number from 0 to `greatest` under a key.
+
+        Raises
+        ------
+        GateFileError
+        """
+        value = self.values.get(key)
+        if value is None:
+            return default
+        number = self.number(key)
+        if number is None or not number.is_integer() or not 0 <= number <= greatest:
+            raise GateFileError(
+                self.place(key), f"`{key}` is {shown(value)}, expected a whole number from 0 to {greatest}", ""
+            )
+        return int(value)
 
     def flag(self, key: str, *, default: bool) -> bool:
         """Return a truth value under a key.
@@ -239,10 +273,12 @@ class _Reader:
         if len(self.open) > MAX_DEPTH:
             raise GateFileError(self.place(node), f"nested more than {MAX_DEPTH} levels deep", "")
         kind = str(node.tag).removeprefix(TAG)
-        if kind not in ("map", "seq"):
+        if kind not in KINDS[node.id]:
+            raise GateFileError(self.place(node), f"the tag {shown(kind)} is not allowed", "write plain values")
+        if node.id == "scalar":
             return self._scalar(node, kind)
         self.open.append(node)
-        plain = self._mapping(node, path) if kind == "map" else self._list(node, path)
+        plain = self._mapping(node, path) if node.id == "mapping" else self._list(node, path)
         self.open.pop()
         return plain
 
@@ -252,8 +288,8 @@ class _Reader:
             kind = str(key.tag).removeprefix(TAG)
             if kind == "merge":
                 raise GateFileError(self.place(key), "merge keys (`<<`) are not supported", "repeat the lines")
-            if not isinstance(key.value, str):
-                raise GateFileError(self.place(key), "a key is a list or a mapping, expected text", "put it in quotes")
+            if key.id != "scalar" or kind not in KINDS["scalar"]:
+                raise GateFileError(self.place(key), "a key is no plain text", "put it in quotes")
             if key.value in out:
                 raise GateFileError(self.place(key), f"duplicate key {shown(key.value)}", "remove one of the two")
             here = f"{path}.{key.value}" if path else key.value
@@ -270,12 +306,10 @@ class _Reader:
         return out
 
     def _scalar(self, node: Any, kind: str) -> bool | int | float | str | None:
-        if not isinstance(node.value, str) or kind not in ("str", "timestamp", "value", "null", "bool", "int", "float"):
-            raise GateFileError(self.place(node), f"the tag {shown(kind)} is not allowed", "write plain values")
         if kind == "null":
             return None
         if kind not in ("bool", "int", "float"):
-            return node.value
+            return str(node.value)
         makers = self.parser.constructor
         make = {
             "bool": makers.construct_yaml_bool,

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from synthgate import cli
 from synthgate.cli import Exit, run_command
+from synthgate.declared import preset_names
+from synthgate.gatefile import MAX_SEED
 
 HEAVY = ("numpy", "duckdb", "pyarrow", "sklearn", "scipy", "jinja2", "pandas", "ruamel")
 
@@ -118,6 +123,85 @@ def test_a_defect_exits_4_without_a_traceback(files, monkeypatch, capsys, tmp_pa
     err = capsys.readouterr().err
     assert "boom" in err
     assert "Traceback" not in err
+    assert run("run", files["real"], files["synthetic"], "--out", tmp_path / "o", "--traceback") == Exit.DEFECT
+    assert "Traceback" in capsys.readouterr().err
+    monkeypatch.setenv("SYNTHGATE_DEBUG", "1")
+    assert run("run", files["real"], files["synthetic"], "--out", tmp_path / "o") == Exit.DEFECT
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--skip", "fidelity"], ["--gate", "g.yaml"]])
+def test_a_run_that_would_judge_nothing_exits_2(files, tmp_path, monkeypatch, capsys, arguments):
+    monkeypatch.chdir(tmp_path)
+    Path("g.yaml").write_text("checks: {fidelity.columns: {skip: true}, fidelity.pairs: {skip: true}}\n")
+    given = ["run", files["real"], files["synthetic"], "--only", "fidelity", *arguments]
+    assert run(*given) == Exit.UNJUDGED
+    assert "nothing would be judged" in capsys.readouterr().err
+    assert not Path("synthgate-report").exists()
+
+
+def test_ctrl_c_exits_130_and_leaves_no_report(files, monkeypatch, tmp_path):
+    def stop(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("synthgate.gate.evaluate", stop)
+    assert run("run", files["real"], files["synthetic"], "--out", tmp_path / "o") == Exit.INTERRUPTED
+    assert not (tmp_path / "o").exists()
+
+
+def test_the_arguments_reach_evaluate_as_given(monkeypatch, tmp_path):
+    seen = {}
+
+    def evaluate(**request):
+        seen.update(request)
+        raise RuntimeError
+
+    monkeypatch.setattr("synthgate.gate.evaluate", evaluate)
+    given = ["run", "r", "s", "--holdout", "h", "--target", "a", "--target", "b", "--gate", "g", "--preset", "share"]
+    given += ["--only", "x", "--skip", "y", "--seed", "7", "--metadata", "m", "--missing", "?"]
+    assert run(*given) == Exit.DEFECT
+    assert callable(seen.pop("progress"))
+    assert seen == {
+        "real": "r", "synthetic": "s", "holdout": "h", "target": ("a", "b"), "gate": Path("g"), "preset": "share",
+        "metadata": Path("m"), "only": ("x",), "skip": ("y",), "seed": 7, "missing_values": ("", "?"),
+    }  # fmt: skip
+
+
+def test_what_is_repeated_for_a_quick_start_is_the_same():
+    assert sorted(cli.PRESETS) == sorted(preset_names())
+    assert cli.MAX_SEED == MAX_SEED
+
+
+SYNTHGATE = [sys.executable, "-m", "synthgate"]
+
+
+def test_a_reader_that_stops_reading_changes_no_exit_status(files, tmp_path):
+    bad = tmp_path / "bad.parquet"
+    pq.write_table(pq.read_table(files["synthetic"]).drop_columns(["job"]), bad)
+    cases = {(files["synthetic"],): Exit.PASS, (bad,): Exit.FAIL, ("absent.csv",): Exit.UNJUDGED}
+    for (synthetic,), status in cases.items():
+        given = [*SYNTHGATE, "run", files["real"], str(synthetic), "--only", "schema", "--out", str(tmp_path / "o")]
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = subprocess.run([*given, "--timings"], stdout=writing, stderr=writing, check=False)
+        os.close(writing)
+        assert done.returncode == status
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_under_standard_output_is_no_defect():
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*SYNTHGATE, "checks"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == Exit.UNJUDGED
+    assert "standard output" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_terminal_without_the_signs_gets_the_verdict(files, tmp_path):
+    given = [*SYNTHGATE, "run", files["real"], files["synthetic"], "--only", "schema", "--out", str(tmp_path / "o")]
+    done = subprocess.run(given, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "cp1252"}, check=False)
+    assert done.returncode == Exit.PASS
+    assert b"PASS" in done.stdout
 
 
 def test_a_renderer_that_breaks_leaves_the_old_report(files, tmp_path, monkeypatch):
@@ -155,6 +239,33 @@ def test_help_loads_nothing_heavy_and_names_the_exit_codes():
     text = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert text.splitlines()[-1] == "[]"
     assert "3 incomplete" in text
+
+
+@pytest.mark.parametrize(("code", "seconds"), [("run_command(['--help'])", 0.4), ("", 0.3)])
+def test_start_up_is_quick(code, seconds):
+    """Processor time, the least of three: the wall time of a shared machine says nothing."""
+    text = "import synthgate\n" + (f"from synthgate.cli import run_command\n{code}\n" if code else "")
+
+    def spent():
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
+    times = []
+    for _ in range(3):
+        before = spent()
+        subprocess.run([sys.executable, "-c", text], stdout=subprocess.DEVNULL, check=True)
+        times.append(spent() - before)
+    assert min(times) < seconds
+
+
+def test_public_names_are_found_when_asked_for():
+    import synthgate
+
+    for name in synthgate.__all__:
+        assert getattr(synthgate, name).__name__ == name
+        assert name in dir(synthgate)
+    with pytest.raises(AttributeError, match="evalute"):
+        synthgate.evalute  # noqa: B018 - looking it up is what is tested
 
 
 def test_progress_is_told_after_a_second_only(capsys):

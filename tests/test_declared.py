@@ -12,7 +12,7 @@ from synthgate.catalogue import find_measure
 from synthgate.declared import declared_checks, index, preset_names
 from synthgate.errors import GateFileError
 from synthgate.findings import Severity
-from synthgate.gatefile import load_gate
+from synthgate.gatefile import Constraint, load_gate
 from synthgate.schemas import INDEX_MARK, as_text, check_schema, gate_schema
 from synthgate.yamlfile import read_yaml
 
@@ -27,7 +27,39 @@ def test_every_check_has_a_measure_limits_and_words(check):
     assert check.threshold.as_dict() or check.each.as_dict()
     found = find_measure(check.id)
     assert found is not None
-    assert set(check.options) <= set(found.options)
+    assert check.options.items() <= found.options.items()
+    assert set(check.choices) == {key for key, value in check.options.items() if isinstance(value, str)}
+    assert all(check.options[key] in values for key, values in check.choices.items())
+
+
+def test_the_choices_are_those_of_the_code():
+    from synthgate.measures.privacy.panel import QUERIES
+
+    choices = next(check for check in declared_checks() if check.id == "privacy.membership").choices
+    assert set(choices["profile"]) == set(QUERIES)
+
+
+@pytest.mark.parametrize("check_id", ["schema", "constraints", "fidelity", "coverage", "privacy.copies"])
+def test_measures_give_what_the_declared_limits_hold(make_evidence, draw_people, check_id):
+    """A limit on a score that is never given, or on a position that is never there, would let everything pass."""
+    real, synthetic, holdout = (draw_people(300, seed) for seed in (1, 2, 3))
+    rules = (Constraint(sql="age >= 0", name="age"),)
+    evidence = make_evidence(real, synthetic, holdout, keys=("id",), constraints=rules)
+    judged = 0
+    for check in load_gate(only=[check_id]).checks:
+        measurement = find_measure(check.id).compute(evidence, check.options)
+        if measurement.not_assessed is not None:
+            continue
+        score = measurement.score
+        assert not check.threshold.as_dict() or score is not None, check.id
+        assert check.threshold.min_position is None or score.position is not None, check.id
+        for found in measurement.findings:
+            if found.judged and found.estimate is not None:
+                judged += 1
+                assert found.limit is not None or not check.own_limits, (check.id, found.metric)
+                position = found.limit is None and check.each.min_position is not None
+                assert not position or found.estimate.position is not None, (check.id, found.metric)
+    assert judged
 
 
 def test_ids_are_unique():

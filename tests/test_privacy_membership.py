@@ -149,7 +149,7 @@ def test_a_leak_of_single_values_is_told_from_a_leak_of_rows(make_sample: Callab
     assert values["value_ratio"] > 0.56
     assert max(values["dcr"], values["logan_clf"]) < 0.54
     pairs = found.details["tiers"]["marginal_pairs"]
-    low, high = pairs["combination_interval"]
+    low = pairs["combination_interval"][0]
     assert low < 0.02
     assert pairs["value_part"] > 0.02
 
@@ -217,6 +217,28 @@ def test_every_attack_reports_interval_rates_and_a_curve(make_sample: Callable[.
     assert {f.limit.max for f in found.findings if f.metric == "tpr_at_fpr_1pct"} == {0.03}
 
 
+def test_rows_that_belong_together_unseen_decide_nothing(make_sample: Callable[..., Sample]):
+    def places(seed: int) -> pa.Table:
+        rng = np.random.default_rng(seed)
+        centre = np.repeat(rng.normal(0, 1, (60, 6)), 10, axis=0)
+        return pa.table({f"x{k}": (centre[:, k] + rng.normal(0, 0.05, 600)).round(4) for k in range(6)})
+
+    found = membership.assess(make_sample(places(1), places(3), places(2)))
+    assert found.details["drift"]["clustered"] is True
+    assert status(found) is Status.INCONCLUSIVE
+    assert "names the groups" in found.reason
+
+
+def test_the_drift_attack_sees_nothing_of_the_synthetic_rows(make_sample: Callable[..., Sample]):
+    real, holdout = population(500, 1), population(500, 2)
+    values = []
+    for synthetic in (population(500, 3), flipped(real, 0.0, 4)):
+        found = membership.assess(make_sample(real, synthetic, holdout), "quick")
+        values.append(next(f.estimate.value for f in found.findings if f.metric == "drift_auc"))
+    # the queried rows differ by nothing; bins of numbers may shift by rounding ranks
+    assert values[0] == pytest.approx(values[1], abs=0.02)
+
+
 @pytest.mark.slow
 def test_null_calibration(make_sample: Callable[..., Sample]):
     z: dict[str, list[float]] = {}
@@ -230,5 +252,7 @@ def test_null_calibration(make_sample: Callable[..., Sample]):
         assert status(found) is not Status.FAIL
     assert np.mean(flagged) <= 0.05 + 2 * 0.022
     for name, values in z.items():
-        assert abs(np.mean(values)) < 0.3, name
+        # references shared between folds lift the sum of attacks a little; its doubled variance covers that
+        assert abs(np.mean(values)) < (0.7 if name == "meta" else 0.3), name
         assert np.std(values) < 1.05 + 3 * 0.07, name
+        assert np.mean(np.array(values) > 2.326) <= 0.03, name

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synthgate.measures.privacy.attacks import tree_matrix
+from synthgate.measures.privacy.attacks import REFERENCE_FACTOR, Stage, tree_matrix
 from synthgate.measures.privacy.encodings import Encoding, Floats, Rows
 from synthgate.measures.privacy.inference import Auc, Flags, Places, stratified_auc
 from synthgate.measures.privacy.panel import Panel
 from synthgate.measures.privacy.threads import spread
 
 LEVEL = 0.01
+CLUSTERED_Z = 3.09
+CLUSTERED_BY = 0.025
 DECILES = 10
 TRAINED_ROWS = 4_000
 TRAINED_ROUNDS = 40
@@ -39,12 +41,16 @@ class Drift:
         Decile of each query's blind score, within the half its model did not see.
     columns : tuple of str
         Columns whose own distribution differs (Holm, 1 %), only looked for when there is drift.
+    is_clustered : bool
+        Whether holdout rows are nearer to other holdout rows than training rows are, by more than chance:
+        rows belong together in a way no column tells, and the real rows were split by it.
     """
 
     auc: Auc
     p: float
     deciles: Places
     columns: tuple[str, ...]
+    is_clustered: bool
 
     @property
     def is_shown(self) -> bool:
@@ -52,13 +58,14 @@ class Drift:
         return self.p < LEVEL
 
 
-def measure_drift(encoding: Encoding, panel: Panel, seed: int) -> Drift:
+def measure_drift(stage: Stage) -> Drift:
     """Train members against non-members on one half of the panel, score the other, and the reverse.
 
     Under the null both halves can depend on each other perfectly, so the variance is doubled.
     """
     from scipy.special import ndtr
 
+    encoding, panel, seed = stage.encoding, stage.panel, stage.seed
     half = _halves(panel)
     x = tree_matrix(encoding, panel.queries)
     scores = np.empty(len(half))
@@ -71,7 +78,22 @@ def measure_drift(encoding: Encoding, panel: Panel, seed: int) -> Drift:
     auc = Auc(raw.value, FOLD_DEPENDENCE * raw.variance, FOLD_DEPENDENCE * raw.null_variance, raw.design)
     p = float(1 - ndtr((auc.value - 0.5) / np.sqrt(auc.null_variance))) if auc.null_variance else 1.0
     columns = drifted_columns(encoding, panel) if p < LEVEL else ()
-    return Drift(auc, p, _deciles(scores, half), columns)
+    deciles = _deciles(scores, half)
+    strata = panel.fold * DECILES + deciles if p < LEVEL else panel.fold
+    return Drift(auc, p, deciles, columns, _is_clustered(stage, strata))
+
+
+def _is_clustered(stage: Stage, strata: Places) -> bool:
+    """Tell whether non-members are nearer to the reference than members of their stratum (one-sided, 0.1 %).
+
+    Every attack with a reference would then find non-members by their kin in the reference, whatever the
+    synthetic table holds.
+    """
+    panel = stage.panel
+    units = panel.unit if panel.grouped_by else None
+    nearness = stratified_auc(-stage.near_reference[:, 0], panel.member, strata, units)
+    error = REFERENCE_FACTOR * float(np.sqrt(nearness.null_variance))
+    return 0.5 - nearness.value > max(CLUSTERED_BY, CLUSTERED_Z * error)
 
 
 def _halves(panel: Panel) -> Places:

@@ -75,7 +75,8 @@ class Column:
     bins : int32 array of shape (card,)
         Coarse bin of each code (E4): the code itself up to 20 values.
     tree : float32 array of shape (card,)
-        Value of each code for tree models (E5).
+        Value of each code for tree models (E5): ranks, or places by falling frequency in the real rows of
+        both sides, so that the drift attack learns nothing of the synthetic rows from them.
     counts : int64 array of shape (card,)
         Frequency of each code over the pool.
     """
@@ -211,13 +212,14 @@ def _encode_column(
     raw = np.concatenate([side.columns[name] for side in sides])
     if role is Role.VECTOR:
         return _encode_vectors(name, _narrow_vectors(raw, sample.rng("privacy.vectors")))
+    real_rows = _real_rows(sides)
     if role.is_continuous:
-        real_rows = _real_rows(sides)
         rounded = _round_dates(raw, real_rows) if role is Role.DATETIME else _round(raw, sample.decimals.get(name, 15))
         return _encode_numbers(name, role, rounded)
     card = len(sample.dictionaries[name]) + 1
     codes = np.where(raw < 0, card - 1, raw)
     counts = np.bincount(codes, minlength=card)
+    real_counts = np.bincount(codes[real_rows], minlength=card)
     column = Column(
         name,
         role,
@@ -225,7 +227,7 @@ def _encode_column(
         is_matched=role is not Role.TEXT,
         ranks=None,
         bins=_common_bins(counts),
-        tree=np.minimum(_frequency_order(counts), TREE_CODES).astype(np.float32),
+        tree=np.minimum(_frequency_order(real_counts), TREE_CODES).astype(np.float32),
         counts=counts,
     )
     return column, _narrow(codes, card), []

@@ -16,7 +16,7 @@ import numpy as np
 
 from synthgate.catalogue import Options, measure
 from synthgate.findings import Estimate, Json, Ledger, Limit, Measured, Measurement, Position, Skip
-from synthgate.measures.privacy.attacks import ATTACKS, ENSEMBLE, Attack, Stage
+from synthgate.measures.privacy.attacks import ATTACKS, ENSEMBLE, REFERENCE_FACTOR, Attack, Stage
 from synthgate.measures.privacy.drift import DECILES, Drift, measure_drift
 from synthgate.measures.privacy.encodings import Floats, encode
 from synthgate.measures.privacy.inference import (
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 AUC_ERROR = 0.02
 RATE_ERROR = 0.02
 META_ERROR = 0.01
-REFERENCE_FACTOR = 1.15
 META_FACTOR = sqrt(2.0)
 DETECTED = 0.01
 LEAST_HOLDOUT = 250
@@ -110,7 +109,7 @@ def assess(sample: Sample, profile: str = "standard", max_tpr: float = 0.03) -> 
     if min(*panel.queried, len(encoding.synthetic)) < LEAST_ROWS:
         return Measurement.missing(_too_few(panel, len(encoding.synthetic)))
     stage = Stage(encoding, panel, sample.seed)
-    drift = measure_drift(encoding, panel, sample.seed)
+    drift = measure_drift(stage)
     chosen = [attack for attack in ATTACKS if attack.is_quick or profile != "quick"]
     scored = _score(stage, chosen, drift, sample)
     rates = [_rates(one, panel, sample) for one in scored]
@@ -140,6 +139,11 @@ class _Context:
     def is_small(self) -> bool:
         return min(self.panel.nonmembers, self.panel.units[1]) < LEAST_HOLDOUT
 
+    @property
+    def is_open(self) -> bool:
+        """Whether no attack can be judged at all."""
+        return self.is_small or self.drift.is_clustered
+
     def method(self, one: Scored) -> str:
         """Say how the interval was made, and what keeps it open."""
         within = " within deciles of the drift score" if self.drift.is_shown else ""
@@ -149,10 +153,12 @@ class _Context:
             base = f"DeLong{within}, simultaneous over {self.attacks} attacks, 98 % each side"
         if self.is_small:
             return f"{base}; opened: fewer than {LEAST_HOLDOUT} holdout rows or groups decide nothing"
+        if self.drift.is_clustered:
+            return f"{base}; opened: holdout rows belong together"
         return f"{base}; open above: the holdout drifted" if self.drift.is_shown else base
 
     def interval(self, low: float, high: float) -> tuple[float, float]:
-        if self.is_small:
+        if self.is_open:
             return min(low, 0.5), 1.0
         return (low, 1.0) if self.drift.is_shown else (low, high)
 
@@ -230,7 +236,7 @@ def _findings(one: Scored, rates: dict[float, dict[str, float] | None], context:
     )
     message = f"{one.name} tells members from non-members with AUC {one.auc.value:.3f}; 0.5 is guessing"
     found = [
-        Measured(metric="auc", message=message, estimate=estimate, judged=not context.is_small, details=details),
+        Measured(metric="auc", message=message, estimate=estimate, judged=not context.is_open, details=details),
     ]
     rate = rates[0.01]
     if rate is not None and one.name != "meta":
@@ -258,7 +264,7 @@ def _rate_finding(name: str, rate: dict[str, float], context: _Context) -> Measu
             ceiling=0.01,
         ),
         limit=Limit(max=context.max_tpr),
-        judged=not (drifted or context.is_small),
+        judged=not (drifted or context.is_open),
         details={"attack": name, "p": rounded(rate["p"], 5)},
     )
 
@@ -330,6 +336,11 @@ def _reason(scored: Sequence[Scored], context: _Context) -> str:
         )
     if context.is_small:
         parts.append(f"fewer than {LEAST_HOLDOUT} holdout rows or groups can be queried, so nothing is decided")
+    if context.drift.is_clustered:
+        parts.append(
+            "holdout rows are nearer to one another than to training rows, so rows belong together in a way that no "
+            "column tells (persons, places, days): nothing is decided until a column names the groups"
+        )
     if context.drift.is_shown:
         parts.append("the holdout is no random part of the real rows, so nothing can be passed")
     if 2 * context.panel.common > context.panel.holdout_rows:
@@ -377,11 +388,18 @@ def _details(stage: Stage, scored: Sequence[Scored], context: _Context, profile:
         "removed": {"common": shown(panel.common), "duplicates": shown(panel.duplicates)},
         "synthetic_rows": len(stage.synthetic),
         "synthetic_per_training_row": rounded(len(stage.synthetic) / max(1, len(stage.encoding.real))),
-        "drift": {"auc": rounded(drift.auc.value), "p": rounded(drift.p, 5), "columns": list(drift.columns)},
+        "drift": {
+            "auc": rounded(drift.auc.value),
+            "p": rounded(drift.p, 5),
+            "columns": list(drift.columns),
+            "clustered": drift.is_clustered,
+        },
         "detected": any(one.p < DETECTED for one in scored),
         "strongest": top.name,
         "epsilon_lower_bound": {
-            "value": 0.0 if drift.is_shown or panel.grouped_by else rounded(bounds[best]["value"], 2),
+            "value": 0.0
+            if drift.is_shown or drift.is_clustered or panel.grouped_by
+            else rounded(bounds[best]["value"], 2),
             "attack": best,
             "meaning": "a differential privacy claim with delta 0 below this is contradicted, if the holdout was "
             "chosen at random and each person has one row; 0 means nothing shown",

@@ -129,7 +129,7 @@ def best_agreement(queries: Rows, index: Index, weights: Sequence[Floats]) -> tu
         there = np.flatnonzero(slots >= 0)
         left[there, slots[there]] = weights[posting.at][codes[there]]
 
-    def job(rows: slice, out: NDArray[np.float32]) -> NDArray[np.int64]:
+    def _block(rows: slice, out: NDArray[np.float32]) -> NDArray[np.int64]:
         np.matmul(left[rows], index.product, out=out)
         for posting in index.postings:
             codes = queries.codes[posting.at][rows]
@@ -137,7 +137,7 @@ def best_agreement(queries: Rows, index: Index, weights: Sequence[Floats]) -> tu
         best: NDArray[np.int64] = out[:, : len(index.target)].argmax(axis=1)
         return best
 
-    at = np.concatenate(_each_block(len(queries), index, job)) if len(queries) else np.zeros(0, np.int64)
+    at = np.concatenate(_each_block(len(queries), index, _block)) if len(queries) else np.zeros(0, np.int64)
     return agreement(queries, index.target.take(at), weights), at
 
 
@@ -190,7 +190,7 @@ def nearest(queries: Rows, index: Index, k: int) -> tuple[Floats, NDArray[np.int
         left[there, slots[there]] = -1.0
     ones = [np.full(len(p.slot), -1.0) for p in index.postings]
 
-    def job(rows: slice, out: NDArray[np.float32]) -> tuple[Floats, NDArray[np.int64]]:
+    def _block(rows: slice, out: NDArray[np.float32]) -> tuple[Floats, NDArray[np.int64]]:
         np.matmul(left[rows], index.product, out=out)
         for posting, weight in zip(index.postings, ones, strict=True):
             _add_rare(out, posting, queries.codes[posting.at][rows], weight)
@@ -200,7 +200,7 @@ def nearest(queries: Rows, index: Index, k: int) -> tuple[Floats, NDArray[np.int
 
     if not len(queries):
         return np.zeros((0, k)), np.zeros((0, k), np.int64)
-    parts = _each_block(len(queries), index, job)
+    parts = _each_block(len(queries), index, _block)
     return np.concatenate([d for d, _ in parts]), np.concatenate([at for _, at in parts])
 
 

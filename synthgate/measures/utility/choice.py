@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from synthgate.measures.utility.features import fit_encoder, group_codes
 from synthgate.measures.utility.models import Recipe, run_all
-from synthgate.measures.utility.scores import skill
+from synthgate.measures.utility.scores import skills
 from synthgate.measures.utility.split import Split, determines, find_features, make_split, take
 from synthgate.measures.utility.tasks import Task, make_task
 from synthgate.sample import Sample
@@ -87,8 +87,8 @@ def _screen(sample: Sample, split: Split, target: str) -> float:
     encoder = fit_encoder(columns, sample.roles, sample.dictionaries)
     predict = Recipe("boosting", len(task.classes), len(split.real)).fit(encoder, columns, train[_known(train)])
     known = _known(test)
-    reached = skill(test[known], predict(take(sample.real, features, split.test[:SCREEN_ROWS][known])))
-    return _scaled(task, float(np.nan_to_num(reached[0])))
+    reached = skills(test[known], predict(take(sample.real, features, split.test[:SCREEN_ROWS][known])))
+    return _scaled(task, float(np.nan_to_num(reached[0, 0])))
 
 
 def _known(outcome: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -213,7 +213,7 @@ def text_table(texts: Sequence[str]) -> NDArray[np.float32]:
     """Return the hashed words of each text, its vector of length one; the first row stands for missing."""
     from sklearn.feature_extraction.text import HashingVectorizer
 
-    hashed = HashingVectorizer(n_features=TEXT_BUCKETS, alternate_sign=False, token_pattern=r"\w+")
+    hashed = HashingVectorizer(n_features=TEXT_BUCKETS, alternate_sign=False)
     rows = hashed.transform(texts).toarray() if len(texts) else np.empty((0, TEXT_BUCKETS))
     return np.vstack([np.zeros(TEXT_BUCKETS), rows]).astype(np.float32)
 

@@ -15,6 +15,7 @@ IntArray = NDArray[np.int64]
 
 CHUNK = 1_000_000
 TINY = 1e-6
+LEAST_CHANCE = 1e-3
 CALIBRATION_BINS = 10
 
 
@@ -86,14 +87,33 @@ def r_squared(truth: FloatArray, predicted: FloatArray, weights: FloatArray) -> 
     return np.where(varied > 0, 1 - wrong / np.where(varied > 0, varied, 1.0), np.nan)
 
 
-def skill(
+def confidence(truth: IntArray, chances: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return the share of the log loss of the classes' plain shares that the stated chances save.
+
+    ``1 - loss / loss of the shares``, with chances below 0.001 taken as that: 0 for a model that states the shares
+    of the test rows, 1 for one that is always right and sure. It sees wrong probabilities where the AUC sees wrong
+    order only (a proper score: Gneiting and Raftery 2007, Journal of the American Statistical Association 102,
+    359-378).
+    """
+    shares = np.bincount(truth, minlength=chances.shape[1]) / len(truth)
+    own = chances[np.arange(len(truth)), truth]
+    loss = -np.log(np.clip(own, LEAST_CHANCE, 1.0))
+    plain = -np.log(shares[truth])
+    return np.asarray(1 - (weights @ loss) / np.maximum(weights @ plain, TINY), np.float64)
+
+
+def skills(
     truth: NDArray[np.float64] | IntArray, predicted: FloatArray, weights: FloatArray | None = None
 ) -> FloatArray:
-    """Return the judged score less that of chance: AUC - 0.5, or R2 (whose chance is 0)."""
+    """Return scores less those of chance, shape (scores, draws).
+
+    AUC - 0.5 and :func:`confidence` of class probabilities; R2 of numbers.
+    """
     ones = np.ones((1, len(truth))) if weights is None else weights
     if predicted.ndim == 2:
-        return one_vs_rest_auc(truth.astype(np.int64), predicted, ones) - 0.5
-    return r_squared(truth.astype(np.float64), predicted, ones)
+        classes = truth.astype(np.int64)
+        return np.stack([one_vs_rest_auc(classes, predicted, ones) - 0.5, confidence(classes, predicted, ones)])
+    return r_squared(truth.astype(np.float64), predicted, ones)[None, :]
 
 
 def class_scores(truth: IntArray, chances: FloatArray) -> dict[str, float]:

@@ -65,7 +65,7 @@ def make_split(sample: Sample, max_train_rows: int) -> Split:
     pool, test = np.arange(sample.real.rows), np.arange(tested.rows)
     if sample.holdout is None:
         order = rng.permutation(sample.real.rows)
-        cut = int(round(TEST_SHARE * len(order)))
+        cut = round(TEST_SHARE * len(order))
         test, pool = np.sort(order[:cut]), np.sort(order[cut:])
     size = min(len(pool), sample.synthetic.rows, max_train_rows)
     duplicates, twins = _copies(sample, pool, tested, test)

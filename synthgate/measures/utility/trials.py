@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from synthgate.findings import Skip
 from synthgate.measures.utility.features import Columns, Encoder, fit_encoder
-from synthgate.measures.utility.models import FAMILIES, SMALL, Predict, Recipe, run_all
+from synthgate.measures.utility.models import FAMILIES, Predict, Recipe, run_all
 from synthgate.measures.utility.ratio import Skills
-from synthgate.measures.utility.scores import resampling_weights, skill
+from synthgate.measures.utility.scores import resampling_weights, skills
 from synthgate.measures.utility.split import Split, find_features, make_split, take
 from synthgate.measures.utility.tasks import Task, make_task
 from synthgate.sample import Sample, SampleSide
@@ -25,8 +25,10 @@ LEAST_TRAIN_ROWS = 30
 LEAST_TEST_ROWS = 20
 LEAST_TEST_CLASS = 5
 PART_TEST_ROWS = 4000
+MANY_ROWS = 12_000
 BOOTSTRAP_CELLS = 4_000_000
 LEAST_DRAWS = 20
+UNKNOWN_VARIANCE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +61,21 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One model family: its predictions for the test rows after either training, and the skills that they show."""
+    """One model family: its predictions for the test rows after either training, and the skills that they show.
+
+    Attributes
+    ----------
+    skills : Skills
+        By the judged score: AUC or R2.
+    confidence : Skills or None
+        Of a classification: by log loss.
+    """
 
     family: str
     real: FloatArray
     synthetic: FloatArray
     skills: Skills
+    confidence: Skills | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,25 +215,40 @@ def _results(
     few = np.sort(rng.permutation(len(truth))[:PART_TEST_ROWS])
     small_test, small_truth = {name: values[few] for name, values in test.items()}, truth[few]
     parts = _parts(rng, len(trainings["real"].outcome))
-    jobs: list[Callable[[], FloatArray]] = []
-    for family in FAMILIES:
-        recipe = Recipe(family, len(task.classes), rows)
-        for training in trainings.values():
-            jobs.append(partial(_predict, recipe, training, None, test))
-    for family in FAMILIES:
-        recipe = Recipe(family, len(task.classes), rows)
-        for part in (part for repeat in parts for part in repeat):
-            jobs.append(partial(_part_skill, recipe, trainings["real"], part, small_test, small_truth))
+    recipes = [Recipe(family, len(task.classes), rows) for family in FAMILIES]
+    jobs: list[Callable[[], FloatArray]] = [
+        partial(_predict, recipe, trainings[side], None, test) for recipe in recipes for side in ("real", "synthetic")
+    ]
+    jobs += [
+        partial(_part_skill, recipe, trainings["real"], part, small_test, small_truth)
+        for recipe in recipes
+        for repeat in parts
+        for part in repeat
+    ]
     done = run_all(jobs)
     predictions = [(done[2 * k], done[2 * k + 1]) for k in range(len(FAMILIES))]
     rest = iter(done[2 * len(FAMILIES) :])
     noise = [_noise(rest, parts) for _ in FAMILIES]
     tests = _test_errors(rng, task, truth, predictions, settings.draws)
     degrees = sum(len(repeat) - 1 for repeat in parts)
-    return [
-        Result(family, real, synthetic, _skills(truth, real, synthetic, tests[k], noise[k], degrees, settings.draws))
-        for k, (family, (real, synthetic)) in enumerate(zip(FAMILIES, predictions, strict=True))
-    ]
+    results = []
+    for k, (family, (real, synthetic)) in enumerate(zip(FAMILIES, predictions, strict=True)):
+        reached = [skills(truth, predicted)[:, 0] for predicted in (synthetic, real)]
+        found = [
+            Skills(
+                synthetic=float(reached[0][at]),
+                real=float(reached[1][at]),
+                test_synthetic=float(test[1, 1]),
+                test_real=float(test[0, 0]),
+                test_both=float(test[0, 1]),
+                train=float(noise[k][at]),
+                degrees=degrees,
+                draws=settings.draws,
+            )
+            for at, test in enumerate(tests[k])
+        ]
+        results.append(Result(family, real, synthetic, found[0], found[1] if task.is_classification else None))
+    return results
 
 
 def _predict(recipe: Recipe, training: Training, rows: IntArray | None, test: Columns) -> FloatArray:
@@ -232,27 +258,26 @@ def _predict(recipe: Recipe, training: Training, rows: IntArray | None, test: Co
 
 
 def _part_skill(recipe: Recipe, training: Training, rows: IntArray, test: Columns, truth: FloatArray) -> FloatArray:
-    return skill(truth, _predict(recipe, training, rows, test))
+    return skills(truth, _predict(recipe, training, rows, test))
 
 
 def _parts(rng: np.random.Generator, rows: int) -> list[list[IntArray]]:
     """Return disjoint parts of the training rows: random quarters of many rows, or random halves of few, repeated."""
-    shares, repeats = (4, 2) if rows >= SMALL else (2, 5)
+    shares, repeats = (4, 2) if rows >= MANY_ROWS else (2, 5)
     return [[np.sort(part) for part in np.array_split(rng.permutation(rows), shares)] for _ in range(repeats)]
 
 
-def _noise(skills: Iterator[FloatArray], parts: list[list[IntArray]]) -> float:
-    """Return the variance of the skill over training samples of full size, from models trained on disjoint parts.
+def _noise(drawn: Iterator[FloatArray], parts: list[list[IntArray]]) -> FloatArray:
+    """Return the variance of each score over training samples of full size, from models trained on disjoint parts.
 
     The variance between parts of ``n / g`` rows, over ``g``: right where it falls with one over the rows, and too large
     rather than too small where models converge faster.
     """
     variances = []
     for repeat in parts:
-        values = np.array([float(next(skills)[0]) for _ in repeat])
-        known = values[~np.isnan(values)]
-        variances.append(float(known.var(ddof=1)) / len(repeat) if len(known) > 1 else 0.25)
-    return float(np.mean(variances))
+        values = np.stack([next(drawn)[:, 0] for _ in repeat])
+        variances.append(values.var(axis=0, ddof=1) / len(repeat))
+    return np.asarray(np.nan_to_num(np.mean(variances, axis=0), nan=UNKNOWN_VARIANCE), np.float64)
 
 
 def _test_errors(
@@ -261,42 +286,26 @@ def _test_errors(
     truth: FloatArray,
     predictions: Sequence[tuple[FloatArray, FloatArray]],
     draws: int,
-) -> list[FloatArray]:
-    """Return the covariance of the real- and the synthetic-trained skill over test rows, per family.
+) -> list[list[FloatArray]]:
+    """Return the covariance of the real- and the synthetic-trained skill over test rows, per family and score.
 
     By a paired bootstrap without refitting. Of very many cells a random part is resampled, and its covariance
     scaled by its share of the rows.
     """
-    cells = draws * max(1, len(task.classes) if len(task.classes) > 2 else 1)
+    cells = draws * (len(task.classes) if len(task.classes) > 2 else 1)
     rows = np.sort(rng.permutation(len(truth))[: max(1000, BOOTSTRAP_CELLS // cells)])
     weights = resampling_weights(rng, len(rows), draws)
     flat = [predicted[rows] for pair in predictions for predicted in pair]
-    drawn = run_all([partial(skill, truth[rows], predicted, weights) for predicted in flat])
-    out = []
-    for k in range(len(predictions)):
-        pair = np.stack(drawn[2 * k : 2 * k + 2])
-        pair = pair[:, np.isfinite(pair).all(axis=0)]
-        enough = pair.shape[1] >= LEAST_DRAWS
-        out.append(np.cov(pair) * len(rows) / len(truth) if enough else np.eye(2) * 0.25)
-    return out
+    drawn = run_all([partial(skills, truth[rows], predicted, weights) for predicted in flat])
+    share = len(rows) / len(truth)
+    return [
+        [_covariance(np.stack(pair), share) for pair in zip(drawn[2 * k], drawn[2 * k + 1], strict=True)]
+        for k in range(len(predictions))
+    ]
 
 
-def _skills(
-    truth: FloatArray,
-    real: FloatArray,
-    synthetic: FloatArray,
-    test: FloatArray,
-    noise: float,
-    degrees: int,
-    draws: int,
-) -> Skills:
-    return Skills(
-        synthetic=float(skill(truth, synthetic)[0]),
-        real=float(skill(truth, real)[0]),
-        test_synthetic=float(test[1, 1]),
-        test_real=float(test[0, 0]),
-        test_both=float(test[0, 1]),
-        train=noise,
-        degrees=degrees,
-        draws=draws,
-    )
+def _covariance(pair: FloatArray, share: float) -> FloatArray:
+    known = pair[:, np.isfinite(pair).all(axis=0)]
+    if known.shape[1] < LEAST_DRAWS:
+        return np.eye(2) * UNKNOWN_VARIANCE
+    return np.asarray(np.cov(known) * share, np.float64)
