@@ -263,12 +263,21 @@ def _changed(check: DeclaredCheck, node: Node) -> DeclaredCheck:
     return replace(
         check,
         threshold=threshold if threshold.as_dict() else check.threshold,
-        each=each if each.as_dict() else check.each,
+        each=each if each.as_dict() else _follow(check.each, threshold),
         severity=_severity(node, check.severity),
         required=node.flag("require", default=check.required),
         inconclusive=_undecided(node, check.inconclusive),
         options=options,
     )
+
+
+def _follow(each: Limit, threshold: Limit) -> Limit:
+    """Let the findings' limits follow a bound that a gate file sets on the score, where they have the same bound.
+
+    Otherwise a looser score limit would do nothing: each finding would still fail the check.
+    """
+    bounds = threshold.as_dict()
+    return Limit(**{name: bounds.get(name, bound) for name, bound in each.as_dict().items()})
 
 
 def _option(node: Node, key: str, default: object, choices: tuple[str, ...] | None) -> object:

@@ -88,9 +88,11 @@ def blocks(check: CheckResult) -> bool:
 
 
 def conclude(checks: tuple[CheckResult, ...]) -> Outcome:
-    """Add the checks up: fail goes before incomplete, incomplete before pass."""
+    """Add the checks up: fail goes before incomplete, incomplete before pass. Nothing assessed is no pass."""
     if any(blocks(check) for check in checks):
         return Outcome.FAIL
+    if all(check.status is Status.NOT_ASSESSED for check in checks):
+        return Outcome.INCOMPLETE
     if any(check.required and check.status in (Status.NOT_ASSESSED, Status.INCONCLUSIVE) for check in checks):
         return Outcome.INCOMPLETE
     return Outcome.PASS

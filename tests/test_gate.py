@@ -47,12 +47,18 @@ def test_small_perfect_tables_fail_nothing(draw_people, rows):
 
 def test_what_is_required_and_not_assessed_makes_the_verdict_incomplete(draw_people):
     real = draw_people(300, 1)
-    gate = replace(load_gate(only=["constraints"]))
+    gate = load_gate(only=["constraints", "schema.columns"])
     required = replace(gate, checks=tuple(replace(c, required=True) for c in gate.checks))
     assert synthgate.evaluate(real, draw_people(300, 2), gate=gate).passed
     verdict = synthgate.evaluate(real, draw_people(300, 2), gate=required)
     assert verdict.outcome is Outcome.INCOMPLETE
     assert [c.id for c in verdict.missing()] == ["constraints.declared"]
+
+
+def test_a_gate_that_could_assess_nothing_does_not_pass(draw_people):
+    verdict = synthgate.evaluate(draw_people(300, 1), draw_people(300, 2), only=["privacy.membership"])
+    assert verdict["privacy.membership"].status is Status.NOT_ASSESSED
+    assert verdict.outcome is Outcome.INCOMPLETE
 
 
 def test_a_measure_that_breaks_fails_closed(monkeypatch, draw_people):

@@ -336,8 +336,17 @@ def test_a_gate_file_changes_a_preset_key_by_key(tmp_path):
     check = next(c for c in gate.checks if c.id == "privacy.membership")
     preset = next(c for c in load_gate(preset="share").checks if c.id == "privacy.membership")
     assert check.threshold.max == 0.6
-    assert (check.each, check.required) == (preset.each, preset.required)
+    assert (check.each.max, preset.each.max) == (0.6, 0.52)
+    assert check.required
     assert preset.required
+
+
+def test_a_limit_on_findings_follows_the_score_unless_it_is_set(tmp_path):
+    alone = load(tmp_path, "checks: {fidelity.columns: {min_position: 0.7}}").checks
+    both = load(tmp_path, "checks: {fidelity.columns: {min_position: 0.7, each: {min_position: 0.4}}}").checks
+    raw = load(tmp_path, "checks: {fidelity.columns: {min: 0.9}}").checks
+    limits = [next(c for c in checks if c.id == "fidelity.columns").each.min_position for checks in (alone, both, raw)]
+    assert limits == [0.7, 0.4, 0.8]
 
 
 def test_naming_a_skipped_check_brings_it_back_in_its_place():

@@ -47,6 +47,9 @@ AUC_ERROR = 0.02
 RATE_ERROR = 0.02
 META_ERROR = 0.01
 META_FACTOR = sqrt(2.0)
+# Folds share holdout rows as references, which lets what is learnt on one fold help a little on the next: on
+# splits without any leak the sum of attacks lies this many standard errors above guessing.
+META_SHIFT = 0.5
 DETECTED = 0.01
 LEAST_HOLDOUT = 250
 LEAST_ROWS = 40
@@ -60,7 +63,24 @@ NO_HOLDOUT = (
 
 @dataclass(frozen=True)
 class Scored:
-    """One attack, scored and compared with guessing."""
+    """One attack, scored and compared with guessing.
+
+    Attributes
+    ----------
+    name : str
+    scores, ranks : float64 array, shape (queries,)
+        As the attack gave them, and within folds.
+    auc : Auc
+    factor : float
+        What the standard error is multiplied by for the dependence of folds.
+    z, p : float
+        Against guessing; `p` is adjusted for the number of attacks.
+    tail : float
+        Error of each bound.
+    shift : float
+        Standard errors by which the attack lies above guessing when there is no leak; the lower bound and
+        `p` allow for it.
+    """
 
     name: str
     scores: Floats
@@ -70,6 +90,7 @@ class Scored:
     z: float
     p: float
     tail: float
+    shift: float = 0.0
 
     @property
     def error(self) -> float:
@@ -79,8 +100,9 @@ class Scored:
     @property
     def bounds(self) -> tuple[float, float]:
         """One-sided bounds that hold together with those of the other attacks."""
-        half = simultaneous_z(self.tail, 1) * self.error
-        return max(0.0, self.auc.value - half), min(1.0, self.auc.value + half)
+        z = simultaneous_z(self.tail, 1)
+        low, high = self.auc.value - (z + self.shift) * self.error, self.auc.value + z * self.error
+        return max(0.0, low), min(1.0, high)
 
 
 @measure("privacy.membership", profile="standard", max_tpr=0.03)
@@ -199,7 +221,7 @@ def _meta(ranks: Floats, panel: Panel, strata: Places, sample: Sample) -> Scored
     auc = stratified_auc(scores, panel.member, strata, panel.unit if panel.grouped_by else None)
     z = _z(auc, META_FACTOR)
     own = fold_ranks(scores, panel.fold, sample.rng("ties.meta"))
-    return Scored("meta", scores, own, auc, META_FACTOR, z, float(1 - ndtr(z)), META_ERROR)
+    return Scored("meta", scores, own, auc, META_FACTOR, z, float(1 - ndtr(z - META_SHIFT)), META_ERROR, META_SHIFT)
 
 
 def _z(auc: Auc, factor: float) -> float:

@@ -135,7 +135,7 @@ def find_features(
             skipped.append(Skip(name, f"missing in every row of {'the holdout' if split.has_holdout else 'real'}"))
         else:
             names.append(name)
-    names, determining = _without_determining(sample, split, names, outcome)
+    names, determining = _without_determining(sample, split, names, target)
     skipped += [Skip(name, f"determines {target}: predicting would be looking up") for name in determining]
     if names:
         skipped += [
@@ -156,12 +156,12 @@ def _is_gone(values: NDArray[Any]) -> bool:
 
 
 def _without_determining(
-    sample: Sample, split: Split, names: Sequence[str], outcome: NDArray[np.float64]
+    sample: Sample, split: Split, names: Sequence[str], target: str
 ) -> tuple[list[str], list[str]]:
-    rows = split.real[:CHECKED_ROWS]
-    outcome = outcome[:CHECKED_ROWS]
-    known = ~np.isnan(outcome)
-    determining = [n for n in names if determines(sample.real.columns[n][rows[known]], outcome[known])]
+    values = sample.real.columns[target][split.real[:CHECKED_ROWS]]
+    known = ~np.isnan(values) if values.dtype.kind == "f" else values >= 0
+    rows, outcome = split.real[:CHECKED_ROWS][known], values[known].astype(np.float64)
+    determining = [name for name in names if determines(sample.real.columns[name][rows], outcome)]
     return [name for name in names if name not in determining], determining
 
 
