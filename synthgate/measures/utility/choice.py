@@ -43,7 +43,7 @@ def choose_targets(sample: Sample, most: int) -> list[Candidate]:
     others. A column that a chosen one gives away, or that gives one away, is not chosen as well.
     """
     alone = replace(sample, synthetic=sample.real, holdout=None, _derived={})
-    whole = make_split(alone, SCREEN_ROWS)
+    whole = make_split(alone, SCREEN_ROWS, SCREEN_ROWS)
     if len(whole.real) < LEAST_SCREEN_ROWS:
         return []
     names = [name for name in sample.roles if _is_candidate(sample, name)][:MAX_CANDIDATES]
@@ -79,7 +79,7 @@ def _screen(sample: Sample, split: Split, target: str) -> float:
     task = make_task(sample, target, split.real)
     if isinstance(task, str):
         return 0.0
-    train, test = (task.outcomes(sample.real.columns[target][rows]) for rows in (split.real, split.test[:SCREEN_ROWS]))
+    train, test = (task.outcomes(sample.real.columns[target][rows]) for rows in (split.real, split.test))
     features, _ = find_features(sample, split, target, train)
     if not features or _known(train).sum() < LEAST_SCREEN_ROWS / 2 or _known(test).sum() < LEAST_SCREEN_ROWS / 4:
         return 0.0
@@ -87,7 +87,7 @@ def _screen(sample: Sample, split: Split, target: str) -> float:
     encoder = fit_encoder(columns, sample.roles, sample.dictionaries)
     predict = Recipe("boosting", len(task.classes), len(split.real)).fit(encoder, columns, train[_known(train)])
     known = _known(test)
-    reached = skills(test[known], predict(take(sample.real, features, split.test[:SCREEN_ROWS][known])))
+    reached = skills(test[known], predict(take(sample.real, features, split.test[known])))
     return _scaled(task, float(np.nan_to_num(reached[0, 0])))
 
 

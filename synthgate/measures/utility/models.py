@@ -80,16 +80,20 @@ class Recipe:
     def _boosting(self, categorical: NDArray[np.bool_], rows: int) -> Any:
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-        rounds, rate, leaves, bins = (40, 0.1, 8, 64) if self.rows < SMALL else (60, 0.15, 31, 128)
         if self.classes > 2:
-            fewer = max(15, min(rounds, 160 // self.classes))
-            rounds, rate = fewer, min(0.3, rate * rounds / fewer)
+            rounds = max(15, min(30, 180 // self.classes))
+            rate, leaves, bins, shrink = 4.5 / rounds, 8, 128, 10.0
+        elif self.rows < SMALL:
+            rounds, rate, leaves, bins, shrink = 40, 0.1, 8, 64, 0.0
+        else:
+            rounds, rate, leaves, bins, shrink = 60, 0.15, 15, 255, 5.0
         kind = HistGradientBoostingClassifier if self.classes else HistGradientBoostingRegressor
         return kind(
             max_iter=rounds,
             learning_rate=rate,
             max_leaf_nodes=leaves,
             max_bins=bins,
+            l2_regularization=shrink,
             min_samples_leaf=max(3, min(20, rows // 20)),
             categorical_features=categorical if categorical.any() else None,
             early_stopping=False,

@@ -17,7 +17,6 @@ from synthgate.sample import Sample, SampleSide
 IntArray = NDArray[np.int64]
 
 TEST_SHARE = 0.25
-MAX_TEST_ROWS = 50_000
 MAX_FEATURES = 100
 SCREENED_ROWS = 4000
 CHECKED_ROWS = 20_000
@@ -54,7 +53,7 @@ class Split:
     dropped: bool
 
 
-def make_split(sample: Sample, max_train_rows: int) -> Split:
+def make_split(sample: Sample, max_train_rows: int, max_test_rows: int) -> Split:
     """Draw as many training rows from real and synthetic, and find the test rows.
 
     Test rows that are copies of real training rows are left out: a model may know them by heart. In a table of few
@@ -75,7 +74,7 @@ def make_split(sample: Sample, max_train_rows: int) -> Split:
     return Split(
         real=np.sort(rng.permutation(pool)[:size]),
         synthetic=np.sort(rng.permutation(sample.synthetic.rows)[:size]),
-        test=np.sort(rng.permutation(kept)[:MAX_TEST_ROWS]),
+        test=np.sort(rng.permutation(kept)[:max_test_rows]),
         tested=tested,
         has_holdout=sample.holdout is not None,
         duplicates=int(duplicates.sum()),

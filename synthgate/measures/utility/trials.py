@@ -37,12 +37,13 @@ class Settings:
 
     Attributes
     ----------
-    max_train_rows : int
+    max_train_rows, max_test_rows : int
     draws : int
         Bootstrap draws of the test rows.
     """
 
-    max_train_rows: int = 20_000
+    max_train_rows: int = 25_000
+    max_test_rows: int = 50_000
     draws: int = 200
 
 
@@ -116,14 +117,13 @@ class Untried:
 
 def run_trial(sample: Sample, target: str, settings: Settings) -> Trial | Untried:
     """Train every family on both sides and test it on real rows; made once per target and settings."""
-    name = f"utility.trial {settings.max_train_rows} {settings.draws} {target}"
+    name = f"utility.trial {settings} {target}"
     return sample.derive(name, partial(_run, target=target, settings=settings))
 
 
 def _run(sample: Sample, target: str, settings: Settings) -> Trial | Untried:
-    split = sample.derive(
-        f"utility.split {settings.max_train_rows}", partial(make_split, max_train_rows=settings.max_train_rows)
-    )
+    sizes = (settings.max_train_rows, settings.max_test_rows)
+    split = sample.derive(f"utility.split {sizes}", lambda rows: make_split(rows, *sizes))
     why = _too_small(sample, split)
     if why:
         return Untried(why)

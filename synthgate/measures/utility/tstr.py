@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
     from synthgate.evidence import Evidence
     from synthgate.sample import Sample
 
-CHOSEN_TRAIN_ROWS = 8000
+CHOSEN_TRAIN_ROWS = 5000
+CHOSEN_TEST_ROWS = 10_000
 
 
-@measure("utility.tstr", max_train_rows=20_000, draws=200, max_targets=3, probabilities=True)
+@measure("utility.tstr", max_train_rows=25_000, draws=200, max_targets=3, probabilities=True)
 def tstr(evidence: Evidence, options: Options) -> Measurement:
     """Train models on synthetic and on as many real rows, and test both on real rows that neither saw.
 
@@ -67,7 +69,11 @@ def assess(
         if not chosen:
             why = "no target was named, and no column of the real table can be predicted from the others at this size"
             return Measurement.missing(why)
-        settings = Settings(min(settings.max_train_rows, CHOSEN_TRAIN_ROWS), settings.draws)
+        settings = replace(
+            settings,
+            max_train_rows=min(settings.max_train_rows, CHOSEN_TRAIN_ROWS),
+            max_test_rows=CHOSEN_TEST_ROWS,
+        )
     names = named or tuple(candidate.target for candidate in chosen)
     trials = {name: run_trial(sample, name, settings) if name in sample.roles else None for name in names}
     looks = max(1, sum(count_looks(trial, probabilities=probabilities) for trial in trials.values()))
