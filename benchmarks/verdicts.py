@@ -75,7 +75,10 @@ def as_sql(rule):
     if rule["type"] == "inequality":
         return f'"{rule["low"]}" <= "{rule["high"]}"'
     if rule["type"] == "range":
-        return f'"{rule["column"]}" BETWEEN {rule["min"]} AND {rule["max"]}'
+        bounds = [
+            f'"{rule["column"]}" {sign} {rule[key]}' for key, sign in (("min", ">="), ("max", "<=")) if key in rule
+        ]
+        return " AND ".join(bounds)
     if rule["type"] == "weekday":
         return f'isodow("{rule["column"]}") <= 5'
     if rule["type"] == "implies_null":
@@ -99,12 +102,16 @@ def judge(case):
     import synthgate
 
     gate = gate_of(case.metadata) if (case.metadata.parent / "constraints.json").is_file() else None
+    metadata = json.loads(case.metadata.read_text()) if case.metadata.is_file() else None
+    if metadata and len(metadata.get("tables", {})) > 1:
+        name = json.loads((case.metadata.parent / "constraints.json").read_text())["table"]
+        metadata = metadata["tables"][name]
     return synthgate.evaluate(
         case.real,
         case.synthetic,
         holdout=case.holdout if case.holdout.is_file() else None,
         target=case.target if case.target not in ("", "-") else None,
-        metadata=case.metadata if case.metadata.is_file() else None,
+        metadata=metadata,
         gate=gate,
     )
 

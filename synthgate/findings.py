@@ -117,6 +117,8 @@ class Measured:
         False for a number that is shown and never judged.
     severity : Severity or None
         What failing does, where that differs from the check's severity.
+    decides : bool
+        Whether the check stays undecided as long as this finding does, though its score is decided.
     not_assessed : str or None
         Why it was not measured.
     details : dict
@@ -131,6 +133,7 @@ class Measured:
     limit: Limit | None = None
     judged: bool = True
     severity: Severity | None = None
+    decides: bool = False
     not_assessed: str | None = None
     details: Mapping[str, Json] = field(default_factory=dict)
 

@@ -125,9 +125,10 @@ def _status(check: DeclaredCheck, measurement: Measurement, findings: Sequence[F
         score = Status.WARN
     if Status.FAIL in (*states, score):
         return Status.FAIL if check.severity is Severity.ERROR else Status.WARN
-    if findings and states == {Status.NOT_ASSESSED}:
+    if findings and score is None and states == {Status.NOT_ASSESSED}:
         return Status.NOT_ASSESSED
-    undecided = score is Status.INCONCLUSIVE or (score is None and Status.INCONCLUSIVE in states)
+    still_open = {f.status for f in findings if f.measured.decides} & {Status.INCONCLUSIVE, Status.NOT_ASSESSED}
+    undecided = score is Status.INCONCLUSIVE or bool(still_open) or (score is None and Status.INCONCLUSIVE in states)
     if undecided and check.inconclusive == "fail" and not check.required:
         return Status.FAIL if check.severity is Severity.ERROR else Status.WARN
     if undecided:

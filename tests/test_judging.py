@@ -43,3 +43,28 @@ def test_a_position_bound_reads_the_position():
     position = Position(value=0.5, low=0.4, high=0.6)
     assert judge(estimate(0.99, 1.0, position), Limit(min_position=0.75)) is Status.FAIL
     assert judge(estimate(0.99, 1.0), Limit(min_position=0.75)) is Status.PASS
+
+
+def test_a_finding_that_decides_keeps_the_check_open():
+    from datetime import date
+
+    from synthgate.declared import DeclaredCheck
+    from synthgate.findings import Measured, Measurement
+    from synthgate.judging import Waivers, judge_check
+
+    check = DeclaredCheck(
+        id="privacy.membership", family="privacy", title="t", question="q?", threshold=Limit(max=0.55)
+    )
+    undecided = Measured(metric="tpr", message="m", estimate=estimate(0.0, 1.0), limit=Limit(max=0.03))
+    score = estimate(0.5, 0.51)
+
+    def status(**changes):
+        found = Measured(
+            **{**{f: getattr(undecided, f) for f in ("metric", "message", "estimate", "limit")}, **changes}
+        )
+        measurement = Measurement(reason="r", score=score, findings=(found,))
+        return judge_check(check, measurement, Waivers((), date(2026, 1, 1), set()), 0.0).status
+
+    assert status() is Status.PASS
+    assert status(decides=True) is Status.INCONCLUSIVE
+    assert status(decides=True, estimate=None, not_assessed="too few") is Status.INCONCLUSIVE

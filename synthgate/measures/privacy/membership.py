@@ -137,6 +137,8 @@ def assess(sample: Sample, profile: str = "standard", max_tpr: float = 0.03) -> 
     rates = [_rates(one, panel, sample) for one in scored]
     context = _Context(panel, drift, len(chosen), max_tpr)
     findings = [f for one, rate in zip(scored, rates, strict=True) for f in _findings(one, rate, context)]
+    if all(rate[0.01] is None for rate in rates):
+        findings.append(_no_rate(panel))
     details = _details(stage, scored, context, profile)
     if any(one.p < DETECTED for one in scored):
         details["tiers"] = tiers(stage, {one.name: one.scores for one in scored}, sample.rng("privacy.tiers"))
@@ -272,6 +274,12 @@ def _rate_json(rate: dict[str, float] | None, nonmembers: int) -> Json:
     return {name: rounded(value, 5 if name == "p" else 3) for name, value in rate.items()}
 
 
+def _no_rate(panel: Panel) -> Measured:
+    """Say that the share of members found at few false positives cannot be estimated, which leaves the check open."""
+    why = f"1 % false positives of {panel.nonmembers:,} holdout rows are too few to count; 1,000 rows would do"
+    return Measured(metric="tpr_at_fpr_1pct", message=why, not_assessed=why, decides=True)
+
+
 def _rate_finding(name: str, rate: dict[str, float], context: _Context) -> Measured:
     drifted = context.drift.is_shown
     message = f"at 1 % false positives {name} finds {rate['value']:.1%} of the members"
@@ -287,6 +295,7 @@ def _rate_finding(name: str, rate: dict[str, float], context: _Context) -> Measu
         ),
         limit=Limit(max=context.max_tpr),
         judged=not (drifted or context.is_open),
+        decides=True,
         details={"attack": name, "p": rounded(rate["p"], 5)},
     )
 
