@@ -25,7 +25,7 @@ MAX_MODULE = 450
 
 # Innermost first: a module imports from its own layer and from those above it in this list.
 LAYERS = {
-    "words": ("errors", "findings", "roles", "_bundle"),
+    "words": ("errors", "findings", "roles", "threads", "_bundle"),
     "tables": ("tables",),
     "counts": ("canonical", "values", "statistics", "plan", "infer", "counts", "expressions"),
     "evidence": ("sample", "encoding", "evidence", "catalogue"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from synthgate.encoding import Float32Array, vectors
 from synthgate.findings import Measurement
 from synthgate.measures.coverage.shares import Cell, judge_cells
 from synthgate.plan import format_value
+from synthgate.threads import spread
 
 if TYPE_CHECKING:
     from synthgate.evidence import Evidence
@@ -73,11 +75,10 @@ def k_means(rows: Float32Array, regions: int, rng: np.random.Generator) -> Float
     from sklearn.cluster import KMeans
 
     model = KMeans(regions, n_init=1, max_iter=ROUNDS, tol=0, random_state=int(rng.integers(2**31)))
-    import warnings
-
     with warnings.catch_warnings():
+        # the iteration limit is meant; equal rows may leave fewer regions than asked for
         warnings.simplefilter("ignore")
-        model.fit(rows)
+        spread(model.fit, [rows])
     centres: Float32Array = model.cluster_centers_.astype(np.float32)
     return centres
 

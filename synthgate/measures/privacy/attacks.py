@@ -16,7 +16,7 @@ import numpy as np
 from synthgate.measures.privacy.encodings import Encoding, Floats, Ints, Rows
 from synthgate.measures.privacy.neighbours import agreement_index, best_agreement, distance_index, nearest
 from synthgate.measures.privacy.panel import Panel
-from synthgate.measures.privacy.threads import spread
+from synthgate.threads import spread
 
 ENSEMBLE = "v1"
 NEAR = 8

@@ -15,7 +15,7 @@ from synthgate.measures.privacy.attacks import REFERENCE_FACTOR, Stage, tree_mat
 from synthgate.measures.privacy.encodings import Encoding, Floats, Rows
 from synthgate.measures.privacy.inference import Auc, Flags, Places, stratified_auc
 from synthgate.measures.privacy.panel import Panel
-from synthgate.measures.privacy.threads import spread
+from synthgate.threads import spread
 
 LEVEL = 0.01
 CLUSTERED_Z = 3.09

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgate.measures.privacy.encodings import Encoding, Floats, Ints, Rows
-from synthgate.measures.privacy.threads import spread
+from synthgate.threads import spread
 
 T = TypeVar("T")
 
