@@ -54,7 +54,9 @@ def defects(folder):
                 known = f"{row['expected']} {row['family']} {row['also']} ({row['must_detect']})"
                 name = f"{row['kind']}/{path.parent.name if row['kind'] == 'control' else path.stem}"
                 files = (folder / row["train"], path, folder / row["holdout"])
-                yield Case(name, *files, "income", folder / row["metadata"], known, row)
+                yield Case(
+                    name, *files, "income" if row["base"] == "adult_plus" else "", folder / row["metadata"], known, row
+                )
 
 
 def right(row, verdict):

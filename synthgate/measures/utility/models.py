@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
@@ -13,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgate.measures.utility.features import Columns, Encoder
+from synthgate.threads import spread
 
 FloatArray = NDArray[np.float64]
 T = TypeVar("T")
@@ -21,7 +20,6 @@ Predict: TypeAlias = "Callable[[Columns], FloatArray]"
 SMALL = 4000
 FAMILIES = ("boosting", "linear")
 NAMES = {"boosting": "gradient boosting", "linear": "a linear model"}
-MAX_THREADS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,25 +107,15 @@ class Recipe:
 
 
 def run_all(jobs: Sequence[Callable[[], T]]) -> list[T]:
-    """Run jobs in parallel and return their results in order, with one thread per job inside the libraries.
+    """Run jobs in parallel and return their results in order.
 
     scikit-learn's warning that an iteration limit was reached is left out: the limit is meant.
     """
     from sklearn.exceptions import ConvergenceWarning
-    from threadpoolctl import threadpool_limits
 
-    def alone(job: Callable[[], T]) -> T:
-        with threadpool_limits(limits=1, user_api="openmp"):
-            return job()
-
-    with warnings.catch_warnings(), threadpool_limits(limits=1):
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        with ThreadPoolExecutor(min(MAX_THREADS, _cores())) as pool:
-            return list(pool.map(alone, jobs))
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return spread(lambda job: job(), jobs)
 
 
 def _without_gaps_only(matrix: FloatArray) -> FloatArray:

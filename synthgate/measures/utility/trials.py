@@ -26,6 +26,7 @@ LEAST_TEST_ROWS = 20
 LEAST_TEST_CLASS = 5
 PART_TEST_ROWS = 4000
 MANY_ROWS = 12_000
+FEW_ROWS = 1000
 BOOTSTRAP_CELLS = 4_000_000
 LEAST_DRAWS = 20
 UNKNOWN_VARIANCE = 0.25
@@ -263,7 +264,7 @@ def _part_skill(recipe: Recipe, training: Training, rows: IntArray, test: Column
 
 def _parts(rng: np.random.Generator, rows: int) -> list[list[IntArray]]:
     """Return disjoint parts of the training rows: random quarters of many rows, or random halves of few, repeated."""
-    shares, repeats = (4, 2) if rows >= MANY_ROWS else (2, 5)
+    shares, repeats = (4, 2) if rows >= MANY_ROWS else (2, 5 if rows >= FEW_ROWS else 8)
     return [[np.sort(part) for part in np.array_split(rng.permutation(rows), shares)] for _ in range(repeats)]
 
 
