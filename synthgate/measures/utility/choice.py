@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgate.measures.utility.features import fit_encoder, group_codes
-from synthgate.measures.utility.models import Recipe, run_all
+from synthgate.measures.utility.models import Recipe
 from synthgate.measures.utility.scores import skills
 from synthgate.measures.utility.split import Split, determines, find_features, make_split, take
 from synthgate.measures.utility.tasks import Task, make_task
 from synthgate.sample import Sample
+from synthgate.threads import spread
 
 MAX_CANDIDATES = 40
+MAX_COLUMNS = 200
 MAX_CLASSES = 20
 SCREEN_ROWS = 2000
 LEAST_SCREEN_ROWS = 60
@@ -36,28 +38,36 @@ class Candidate:
     skill: float
 
 
-def choose_targets(sample: Sample, most: int) -> list[Candidate]:
-    """Return up to `most` columns that a small boosting model predicts best on real rows, best first.
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The chosen targets, best first, and how many columns were tried as target."""
+
+    chosen: tuple[Candidate, ...] = ()
+    tried: int = 0
+
+
+def choose_targets(sample: Sample, most: int) -> Choice:
+    """Choose up to `most` columns that a small boosting model predicts best on real rows.
 
     Candidates are discrete columns of 2 to 20 classes, and continuous ones. Trained on up to 2,000 real rows, tested on
-    others. A column that a chosen one gives away, or that gives one away, is not chosen as well.
+    others; in a wide table up to 40 random columns are tried, with 200 random ones as features. A column that a chosen one gives away, or that gives one away, is not chosen as well.
     """
-    alone = replace(sample, synthetic=sample.real, holdout=None, _derived={})
+    rng = sample.rng("utility.choice")
+    columns = sorted(rng.permutation(list(sample.roles))[:MAX_COLUMNS], key=list(sample.roles).index)
+    roles = {name: sample.roles[name] for name in columns}
+    alone = replace(sample, roles=roles, synthetic=sample.real, holdout=None, _derived={})
     whole = make_split(alone, SCREEN_ROWS, SCREEN_ROWS)
     if len(whole.real) < LEAST_SCREEN_ROWS:
-        return []
-    names = [name for name in sample.roles if _is_candidate(sample, name)][:MAX_CANDIDATES]
-    skills = run_all([partial(_screen, sample, whole, name) for name in names])
-    ranked = sorted(zip(names, skills, strict=True), key=lambda item: -item[1])
+        return Choice()
+    names = [name for name in roles if _is_candidate(sample, name)]
+    names = [names[k] for k in np.sort(rng.permutation(len(names))[:MAX_CANDIDATES])]
+    skills = spread(partial(_screen, alone, whole), names)
     chosen: list[Candidate] = []
-    for name, value in ranked:
-        if (
-            len(chosen) < most
-            and value >= LEAST_SKILL
-            and not any(_are_one(sample, whole, name, c.target) for c in chosen)
-        ):
+    for name, value in sorted(zip(names, skills, strict=True), key=lambda item: -item[1]):
+        known = any(_are_one(sample, whole, name, candidate.target) for candidate in chosen)
+        if len(chosen) < most and value >= LEAST_SKILL and not known:
             chosen.append(Candidate(name, value))
-    return chosen
+    return Choice(tuple(chosen), len(names))
 
 
 def _are_one(sample: Sample, split: Split, name: str, other: str) -> bool:

@@ -19,6 +19,7 @@ IntArray = NDArray[np.int64]
 TEST_SHARE = 0.25
 MAX_FEATURES = 100
 SCREENED_ROWS = 4000
+MANY_COLUMNS = 1000
 CHECKED_ROWS = 20_000
 FEW_DUPLICATES = 0.05
 BY_CHANCE = np.log(1e-6)
@@ -134,8 +135,11 @@ def find_features(
             skipped.append(Skip(name, f"missing in every row of {'the holdout' if split.has_holdout else 'real'}"))
         else:
             names.append(name)
+    everything = names
+    if len(names) > 2 * MAX_FEATURES:
+        names = _screened(sample, split, names, outcome, 2 * MAX_FEATURES)
     names, determining = _without_determining(sample, split, names, target)
-    skipped += [Skip(name, f"determines {target}: predicting would be looking up") for name in determining]
+    skipped += [Skip(name, f"determines {target!r}: to predict would be to look up") for name in determining]
     if names:
         skipped += [
             Skip(name, f"{sample.roles[name]} columns are used only where nothing else is") for name in last_resort
@@ -143,11 +147,10 @@ def find_features(
     else:
         names = last_resort
     if len(names) > MAX_FEATURES:
-        kept = _screened(sample, split, names, outcome)
-        skipped += [Skip(name, f"not among the {MAX_FEATURES} columns that tell most about {target}")
-                    for name in names if name not in kept]  # fmt: skip
-        names = kept
-    return names, skipped
+        names = _screened(sample, split, names, outcome, MAX_FEATURES)
+    used = {*names, *determining}
+    weak = f"not among the {MAX_FEATURES} columns that tell most about {target!r}"
+    return names, skipped + [Skip(name, weak) for name in everything if name not in used]
 
 
 def _is_gone(values: NDArray[Any]) -> bool:
@@ -164,20 +167,21 @@ def _without_determining(
     return [name for name in names if name not in determining], determining
 
 
-def _screened(sample: Sample, split: Split, names: Sequence[str], outcome: NDArray[np.float64]) -> list[str]:
-    known = np.flatnonzero(~np.isnan(outcome))[:SCREENED_ROWS]
+def _screened(sample: Sample, split: Split, names: Sequence[str], outcome: NDArray[np.float64], most: int) -> list[str]:
+    rows = SCREENED_ROWS if len(names) <= MANY_COLUMNS else SCREENED_ROWS // 4
+    known = np.flatnonzero(~np.isnan(outcome))[:rows]
     values = outcome[known]
     classes = np.unique(values)
     parts = (values[:, None] == classes).astype(np.float64) if len(classes) <= 20 else mid_ranks(values)[:, None]
-    return strongest(take(sample.real, names, split.real[known]), sample.roles, parts, MAX_FEATURES)
+    return strongest(take(sample.real, names, split.real[known]), sample.roles, parts, most)
 
 
 def determines(column: NDArray[Any], outcome: NDArray[np.float64]) -> bool:
     """Tell whether a column gives the outcome away: the same thing under another name, or a finer one.
 
     True for columns of the same order (rank correlation of 1), and where rows that share a value share the
-    outcome, without exception, more often than chance explains; unless the outcome gives the column back as well, only
-    where enough rows show it.
+    outcome, without exception and more often than chance explains. Where the outcome does not give the column back,
+    500 rows must show it: in few rows a strong feature looks the same.
     """
     if len(outcome) < 20:
         return False

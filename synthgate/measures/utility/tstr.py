@@ -10,7 +10,7 @@ import numpy as np
 
 from synthgate.catalogue import Options, measure
 from synthgate.findings import Estimate, Ledger, Measurement, Position, Skip
-from synthgate.measures.utility.choice import Candidate, choose_targets
+from synthgate.measures.utility.choice import Choice, choose_targets
 from synthgate.measures.utility.findings import Judged, count_looks, judge_target, ranked_families
 from synthgate.measures.utility.trials import Settings, Trial, Untried, run_trial
 
@@ -63,10 +63,10 @@ def assess(
         Whether the log loss saved by class probabilities is judged, rather than shown only.
     """
     named = tuple(dict.fromkeys(targets))
-    chosen: list[Candidate] = []
+    choice = Choice()
     if not named:
-        chosen = choose_targets(sample, max_targets)
-        if not chosen:
+        choice = choose_targets(sample, max_targets)
+        if not choice.chosen:
             why = "no target was named, and no column of the real table can be predicted from the others at this size"
             return Measurement.missing(why)
         settings = replace(
@@ -74,20 +74,20 @@ def assess(
             max_train_rows=min(settings.max_train_rows, CHOSEN_TRAIN_ROWS),
             max_test_rows=CHOSEN_TEST_ROWS,
         )
-    names = named or tuple(candidate.target for candidate in chosen)
+    names = named or tuple(candidate.target for candidate in choice.chosen)
     trials = {name: run_trial(sample, name, settings) if name in sample.roles else None for name in names}
     looks = max(1, sum(count_looks(trial, probabilities=probabilities) for trial in trials.values()))
     judged = [judge_target(name, trial, looks, probabilities=probabilities) for name, trial in trials.items()]
-    return _sum_up(judged, trials, chosen)
+    return _sum_up(judged, trials, choice)
 
 
-def _sum_up(
-    judged: Sequence[Judged], trials: Mapping[str, Trial | Untried | None], chosen: Sequence[Candidate]
-) -> Measurement:
+def _sum_up(judged: Sequence[Judged], trials: Mapping[str, Trial | Untried | None], choice: Choice) -> Measurement:
     note = ""
-    if chosen:
-        shown = ", ".join(repr(candidate.target) for candidate in chosen)
-        note = f"; no target was named, so those that real rows predict best were chosen: {shown}"
+    if choice.chosen:
+        shown = ", ".join(repr(candidate.target) for candidate in choice.chosen)
+        note = (
+            f"; no target was named, so of {choice.tried} columns tried those that real rows predict best are: {shown}"
+        )
     scored = [(j.target, j.position) for j in judged if j.position is not None]
     if not scored:
         why = "; ".join(found.not_assessed for j in judged for found in j.findings[:1] if found.not_assessed)
@@ -113,7 +113,7 @@ def _sum_up(
         ),
         ledger=Ledger(len(scored), _skips(judged)),
         power=_power(done),
-        details={"chosen": {candidate.target: candidate.skill for candidate in chosen}} if chosen else {},
+        details={"chosen": {candidate.target: candidate.skill for candidate in choice.chosen}} if choice.chosen else {},
     )
 
 
