@@ -83,7 +83,7 @@ def test_the_sdmetrics_demo_scores_the_published_figures():
     assert trends["column_pair_trends_all_pairs"] == pytest.approx(0.8249765264743957, abs=TOLERANCE)
 
 
-number = st.one_of(st.none(), st.integers(-5, 5).map(float), st.floats(-1e6, 1e6))
+number = st.one_of(st.none(), st.integers(-5, 5).map(float), st.floats(-1e6, 1e6).map(lambda x: round(x, 6)))
 label = st.one_of(st.none(), st.sampled_from(["a", "b", "c d", "<i>", "z"]))
 
 
@@ -103,7 +103,7 @@ def frames(draw):
     return out
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(frames())
 def test_generated_tables_with_nulls_constants_and_unseen_categories_score_the_same(pair):
     sdtypes = {"x": "numerical", "y": "numerical", "c": "categorical", "d": "categorical", "flag": "boolean"}
@@ -141,3 +141,9 @@ def test_an_infinity_leaves_the_pair_unscored_and_not_the_mean(make_evidence):
     real = pa.table({"x": [1.0, 2.0, float("inf"), 4.0], "c": ["a", "b", "a", "b"]})
     trends = pair_trends(make_evidence(real, real))
     assert trends.pairs["x", "c"]["score"] is None
+
+
+def test_tiny_numbers_correlate_as_in_sdmetrics():
+    real = pd.DataFrame({"x": [0.0, 1.0, 3.0], "y": [1.0, 0.0, 2.0]})
+    synthetic = pd.DataFrame({"x": [0.0, 1.0, None], "y": [0.0, 1.364173e-181, None]})
+    assert_parity(real, synthetic, {"x": "numerical", "y": "numerical"})

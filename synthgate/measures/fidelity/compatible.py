@@ -167,8 +167,11 @@ def _unit(x: NDArray[np.float64]) -> NDArray[np.float64] | None:
         return None
     centred = x / max(1.0, largest)
     centred = centred - centred.mean()
-    norm = float(np.sqrt((centred * centred).sum()))
-    return centred / norm if norm > 0 else None
+    farthest = float(np.abs(centred).max())
+    if farthest == 0:
+        return None
+    centred = centred / farthest  # or squares of tiny numbers would vanish
+    return centred / float(np.sqrt((centred * centred).sum()))
 
 
 class _Codes:
