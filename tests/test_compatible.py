@@ -103,7 +103,7 @@ def frames(draw):
     return out
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(frames())
 def test_generated_tables_with_nulls_constants_and_unseen_categories_score_the_same(pair):
     sdtypes = {"x": "numerical", "y": "numerical", "c": "categorical", "d": "categorical", "flag": "boolean"}

@@ -49,8 +49,9 @@ class Choice:
 def choose_targets(sample: Sample, most: int) -> Choice:
     """Choose up to `most` columns that a small boosting model predicts best on real rows.
 
-    Candidates are discrete columns of 2 to 20 classes, and continuous ones. Trained on up to 2,000 real rows, tested on
-    others; in a wide table up to 40 random columns are tried, with 200 random ones as features. A column that a chosen one gives away, or that gives one away, is not chosen as well.
+    Candidates are discrete columns of 2 to 20 classes, and continuous ones. Trained on up to 2,000 real rows, tested
+    on others; in a wide table 40 random columns are tried, with 200 random ones as features. A column that a chosen
+    one gives away, or that gives one away, is not chosen as well.
     """
     rng = sample.rng("utility.choice")
     columns = sorted(rng.permutation(list(sample.roles))[:MAX_COLUMNS], key=list(sample.roles).index)

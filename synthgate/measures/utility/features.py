@@ -54,9 +54,10 @@ class NumberCode:
 
     def linear(self, values: NDArray[Any]) -> FloatArray:
         """Return scaled value, centred rank and, where training had gaps, whether the value is missing."""
-        scaled = finite(values) / self.unit
+        with np.errstate(over="ignore"):  # values far beyond those of training end at the clip
+            scaled = finite(values) / self.unit
+            near = np.clip((scaled - self.mean) / self.spread, -FAR, FAR)
         missing = np.isnan(scaled)
-        near = np.clip((scaled - self.mean) / self.spread, -FAR, FAR)
         below, upto = np.searchsorted(self.steps, scaled, "left"), np.searchsorted(self.steps, scaled, "right")
         rank = ((below + upto) / (2 * len(self.steps)) - 0.5) * np.sqrt(12)
         parts = [np.where(missing, 0.0, near), np.where(missing, 0.0, rank)]

@@ -16,6 +16,7 @@ from synthgate.measures.utility.tasks import Task
 from synthgate.measures.utility.trials import Result, Trial, Untried
 
 LEAST_SKILL = 0.05
+LEAST_CONFIDENCE = 0.2
 NEARLY_BEST = 0.9
 KNOWN_TO = 0.25
 SHOWN_CLASSES = 3
@@ -160,8 +161,8 @@ def _skill_finding(
 def _confidence_finding(trial: Trial, judged: Sequence[Result], looks: int, *, is_judged: bool) -> Measured:
     """Compare the log loss that is saved, by the model that shows it with the smallest error among the best.
 
-    Where the model saves nothing that is known to a quarter when trained on real rows, it is shown only: few rows
-    teach order long before they teach probabilities.
+    Where training on real rows saves less than a fifth, or a share that is not known to a quarter, it is shown only:
+    few rows and weak signals teach order long before they teach probabilities.
     """
     saved = [(result, result.confidence) for result in judged if result.confidence is not None]
     most = max(skills.real for _, skills in saved)
@@ -170,14 +171,14 @@ def _confidence_finding(trial: Trial, judged: Sequence[Result], looks: int, *, i
         key=lambda item: item[1].real_half(),
         default=max(saved, key=lambda item: item[1].real),
     )
-    learns = skills.real >= LEAST_SKILL and skills.real_half() < skills.real * KNOWN_TO
+    learns = skills.real >= LEAST_CONFIDENCE and skills.real_half() < skills.real * KNOWN_TO
     text = (
         f"the probabilities of {NAMES[result.family]} save {skills.synthetic:.1%} of the log loss of plain class "
         f"shares when trained on synthetic rows and {skills.real:.1%} when trained on as many real rows"
     )
     return Measured(
         metric="log_loss_saved",
-        message=text if learns else f"{text}; shown only, as so few real rows do not surely teach probabilities",
+        message=text if learns else f"{text}; shown only, as real rows hardly teach probabilities here",
         estimate=_estimate(trial, skills, 0.0, looks),
         columns=(trial.task.target,),
         judged=learns and is_judged,

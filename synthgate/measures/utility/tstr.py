@@ -67,7 +67,8 @@ def assess(
     if not named:
         choice = choose_targets(sample, max_targets)
         if not choice.chosen:
-            why = "no target was named, and no column of the real table can be predicted from the others at this size"
+            tried = f"none of the {choice.tried} real columns tried can be predicted from others at this size"
+            why = f"no target was named, and {tried}"
             return Measurement.missing(why)
         settings = replace(
             settings,
