@@ -171,7 +171,8 @@ def _unit(x: NDArray[np.float64]) -> NDArray[np.float64] | None:
     if farthest == 0:
         return None
     centred = centred / farthest  # or squares of tiny numbers would vanish
-    return centred / float(np.sqrt((centred * centred).sum()))
+    unit: NDArray[np.float64] = centred / float(np.sqrt((centred * centred).sum()))
+    return unit
 
 
 class _Codes:
