@@ -41,6 +41,13 @@ def test_any_numbers_and_any_levels_give_finite_features(train, values, levels):
     assert not np.isinf(encoder.tree({"n": values, "c": levels})).any()
 
 
+@pytest.mark.parametrize("tiny", [5e-324, 1e-310, 1e-160])
+def test_tiny_numbers_do_not_overflow(tiny):
+    encoder = fit_encoder({"n": np.array([tiny, 0.0, 0.0, -tiny])}, ROLES, WORDS)
+    for rows in (1, 2, 9):
+        assert np.isfinite(encoder.linear({"n": np.full(rows, 1e308)})).all()
+
+
 def test_what_training_never_saw_is_no_level_and_missing_is_one():
     encoder = fit_encoder({"c": np.array([0, 0, 1, -1], np.int32)}, ROLES, WORDS)
     seen = encoder.linear({"c": np.array([0, 1, -1], np.int32)})

@@ -251,6 +251,13 @@ def test_infinities_and_gaps_break_nothing():
     assert "noise" in {skip.subject for skip in found.ledger.skipped}
 
 
+@pytest.mark.parametrize("unit", [1e-310, 1e-200, 1e200])
+def test_extreme_targets_break_nothing(unit):
+    tables = [{"y": t["wage"] / 3000 * unit, "age": t["age"] * unit} for t in map(people, (300,) * 3, (1, 2, 3))]
+    tables[1]["y"] = tables[1]["y"] * 1e50
+    assert run(*tables, ("y",), roles={"y": Role.NUMERICAL, "age": Role.NUMERICAL}).reason
+
+
 def test_it_is_registered_and_runs_on_tables(make_evidence, draw_people, shuffle_columns):
     found = find_measure("utility.tstr")
     tables = draw_people(700, 1), draw_people(700, 2), draw_people(700, 3)

@@ -26,6 +26,7 @@ MAX_WIDTH = 400
 QUANTILES = 200
 FAR = 6.0
 LARGEST = 1e150
+BEYOND = 1e6
 TEXT_BUCKETS = 128
 VECTOR_PARTS = 64
 
@@ -37,7 +38,7 @@ class NumberCode:
     Attributes
     ----------
     unit : float
-        Largest absolute value in training, which keeps squares finite.
+        Largest absolute value in training, which keeps squares finite; never so small that dividing overflows.
     steps : float64 array
         Sorted training values (quantiles of them when many), in units.
     gaps : bool
@@ -54,9 +55,8 @@ class NumberCode:
 
     def linear(self, values: NDArray[Any]) -> FloatArray:
         """Return scaled value, centred rank and, where training had gaps, whether the value is missing."""
-        with np.errstate(over="ignore"):  # values far beyond those of training end at the clip
-            scaled = finite(values) / self.unit
-            near = np.clip((scaled - self.mean) / self.spread, -FAR, FAR)
+        scaled = np.clip(finite(values) / self.unit, -BEYOND, BEYOND)
+        near = np.clip((scaled - self.mean) / self.spread, -FAR, FAR)
         missing = np.isnan(scaled)
         below, upto = np.searchsorted(self.steps, scaled, "left"), np.searchsorted(self.steps, scaled, "right")
         rank = ((below + upto) / (2 * len(self.steps)) - 0.5) * np.sqrt(12)
@@ -180,7 +180,7 @@ def _number(values: NDArray[Any]) -> NumberCode | None:
     gaps = len(known) < len(values)
     if not len(known) or (known.min() == known.max() and not gaps):
         return None
-    unit = float(np.abs(known).max()) or 1.0
+    unit = max(float(np.abs(known).max()), 1 / LARGEST)
     scaled = np.sort(known / unit)
     spread = float(scaled.std())
     if len(scaled) > QUANTILES:

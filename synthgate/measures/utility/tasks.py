@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgate.measures.utility.features import finite
+from synthgate.measures.utility.features import BEYOND, finite
 from synthgate.sample import Sample
 
 FloatArray = NDArray[np.float64]
@@ -58,9 +58,13 @@ class Task:
         return 0.5 if self.classes else 0.0
 
     def outcomes(self, values: NDArray[Any]) -> FloatArray:
-        """Return class numbers, or scaled numbers; NaN for missing and for classes that real does not have."""
+        """Return class numbers, or numbers in standard deviations of real ones (at most a million).
+
+        NaN for missing, and for classes that real does not have.
+        """
         if not self.classes:
-            return (finite(values) / self.spread) - self.mean
+            reach = BEYOND * self.spread
+            return (np.clip(finite(values), self.mean - reach, self.mean + reach) - self.mean) / self.spread
         at = self.place[values.astype(np.int64) + 1].astype(np.float64)
         return np.where(at < 0, np.nan, at)
 
@@ -105,6 +109,7 @@ def _regression(target: str, values: NDArray[Any]) -> Task | str:
     if not len(known) or known.min() == known.max():
         return f"{target} has {'one' if len(known) else 'no'} value in real: nothing to predict"
     unit = float(np.abs(known).max())
-    scaled = known / unit
-    spread = float(scaled.std()) * unit
-    return Task(target, (), np.empty(0, np.int64), float((known / spread).mean()), spread)
+    spread = float((known / unit).std()) * unit
+    if not spread:
+        return f"{target} has values too close to each other in real: nothing to predict"
+    return Task(target, (), np.empty(0, np.int64), float((known / unit).mean()) * unit, spread)
