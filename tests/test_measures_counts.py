@@ -155,3 +155,15 @@ def test_integer_codes_written_as_floats_are_the_same_categories(make_evidence):
     floats = pa.table({"class": [1.0, 2.0, 3.0] * 50})
     result = run("fidelity.columns", make_evidence(real, floats))
     assert result.score.value == 1.0
+
+
+def test_rows_in_groups_lower_the_ceiling_and_independent_rows_do_not(make_evidence, draw_people):
+    def grouped(seed):
+        few = draw_people(60, seed)
+        return few.take(pa.array(np.random.default_rng(seed).integers(0, 60, 2400)))
+
+    evidence = make_evidence(grouped(1), grouped(2), grouped(3))
+    assert evidence.design_effect > 2
+    assert not failing(run("fidelity.pairs", evidence), Limit(min_position=0.85))
+    fresh = [make_evidence(*(draw_people(1500, 10 * s + k) for k in range(3))).design_effect for s in range(8)]
+    assert fresh == [1.0] * 8

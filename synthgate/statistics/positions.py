@@ -8,7 +8,14 @@ from synthgate.statistics.intervals import z_value
 
 
 def place(
-    distance: Distance, fresh: Reference, careless: float, z: float, *, least: float, most: float = 1.0
+    distance: Distance,
+    fresh: Reference,
+    careless: float,
+    z: float,
+    *,
+    least: float,
+    most: float = 1.0,
+    design: float = 1.0,
 ) -> Estimate:
     """Turn a distance into a score (one minus it) placed between floor and ceiling.
 
@@ -26,14 +33,18 @@ def place(
         Bounds on the length of the scale. Where the careless draw happens to be nearly right, a
         generator is careless when it is `least` worse than fresh rows; where it is absurdly wrong,
         being `most` worse is careless enough.
+    design : float
+        How much farther apart real samples lie than independent rows would (1, or more when rows come in groups);
+        the ceiling is lowered and the interval widened by it.
 
     Returns
     -------
     Estimate
         With the position's interval: that of the distance, and the spread of the ceiling.
     """
+    fresh = Reference(min(1.0, fresh.mean * design), fresh.spread)
     scale = min(max(careless - fresh.mean, least), most)
-    half = z * max(distance.error, fresh.spread)
+    half = z * max(distance.error, fresh.spread) * design
     at = 1 - (distance.value - fresh.mean) / scale
     score = 1 - distance.value
     return Estimate(

@@ -117,7 +117,7 @@ def _column(evidence: Evidence, plan: ColumnPlan, z: float) -> tuple[list[Measur
     cells = cells_of(plan, real, synthetic, holdout)
     if not synthetic.present:
         return _all_missing(plan)
-    estimate = _cell_estimate(cells, z)
+    estimate = _cell_estimate(cells, z, evidence.design_effect)
     details: dict[str, Json] = {
         "distribution": _picture(plan, cells),
         "n_real": real.present,
@@ -127,7 +127,7 @@ def _column(evidence: Evidence, plan: ColumnPlan, z: float) -> tuple[list[Measur
     missing = _missing(plan, real, synthetic, holdout, z)
     if plan.role.is_discrete:
         return [_finding("tv_complement", plan, estimate, details), missing, *shown], estimate
-    shape = _ks_estimate(real, synthetic, holdout, z)
+    shape = _ks_estimate(real, synthetic, holdout, z, evidence.design_effect)
     _, spread = real.numbers.mean_std()
     gap = wasserstein(real.numbers, synthetic.numbers)
     if spread > 0 and np.isfinite(gap / spread):
@@ -200,13 +200,21 @@ def _uniform(edges: FloatArray, finite: FloatArray) -> FloatArray:
     return shares
 
 
-def _cell_estimate(cells: Cells, z: float) -> Estimate:
+def _cell_estimate(cells: Cells, z: float, design: float) -> Estimate:
     n, m = int(cells.real.sum()), int(cells.synthetic.sum())
     fresh = expected_total_variation(cells.pool, n, m)
     if cells.holdout is not None and cells.holdout.sum():
         fresh = drifted(fresh, total_variation(cells.real, cells.holdout), n, int(cells.holdout.sum()), m)
     careless = careless_total_variation(cells.real, cells.uniform, max(1, m))
-    return place(total_variation(cells.real, cells.synthetic), fresh, careless, z, least=LEAST_SCALE, most=MOST_SCALE)
+    return place(
+        total_variation(cells.real, cells.synthetic),
+        fresh,
+        careless,
+        z,
+        least=LEAST_SCALE,
+        most=MOST_SCALE,
+        design=design,
+    )
 
 
 def drifted(fresh: Reference, measured: Distance, n: int, h: int, m: int) -> Reference:
@@ -222,7 +230,9 @@ def drifted(fresh: Reference, measured: Distance, n: int, h: int, m: int) -> Ref
     return there if there.mean > fresh.mean + DRIFT_Z * there.spread else fresh
 
 
-def _ks_estimate(real: ColumnCounts, synthetic: ColumnCounts, holdout: ColumnCounts | None, z: float) -> Estimate:
+def _ks_estimate(
+    real: ColumnCounts, synthetic: ColumnCounts, holdout: ColumnCounts | None, z: float, design: float
+) -> Estimate:
     n, m = real.present, synthetic.present
     fresh = expected_kolmogorov_smirnov(n, m)
     if holdout is not None and holdout.present:
@@ -230,7 +240,7 @@ def _ks_estimate(real: ColumnCounts, synthetic: ColumnCounts, holdout: ColumnCou
         fresh = drifted(fresh, measured, n, holdout.present, m)
     distance = kolmogorov_smirnov(real.numbers, synthetic.numbers)
     careless = uniform_kolmogorov_smirnov(real.numbers)
-    return place(distance, fresh, careless, z, least=LEAST_SCALE, most=MOST_SCALE)
+    return place(distance, fresh, careless, z, least=LEAST_SCALE, most=MOST_SCALE, design=design)
 
 
 def _finding(metric: str, plan: ColumnPlan, estimate: Estimate, details: dict[str, Json]) -> Measured:

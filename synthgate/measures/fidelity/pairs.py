@@ -50,7 +50,9 @@ def pairs(evidence: Evidence, options: Options) -> Measurement:
     if max(strengths) < LEAST_SCALE / 2:
         return Measurement.missing("no two columns of the real table depend on each other measurably at this size")
     floors = [(e.ceiling or 0.0) - strength for e, strength in zip(estimates, strengths, strict=True)]
-    score = average(estimates, least=LEAST_MEAN_SCALE, floors=floors, half=_half_width(evidence, names))
+    score = average(
+        estimates, least=LEAST_MEAN_SCALE, floors=floors, half=_half_width(evidence, names) * evidence.design_effect
+    )
     at = score.position.value if score.position else score.value
     by_plan = list(findings)
     findings.sort(key=lambda f: f.estimate.position.value if f.estimate and f.estimate.position else 1.0)
@@ -113,9 +115,11 @@ def _pair(evidence: Evidence, pair: PairName, z: float, compat: Json) -> Measure
         fresh = drifted(fresh, total_variation(real, holdout), n, int(holdout.sum()), m)
     independent = np.outer(real.sum(axis=1), real.sum(axis=0)) / max(1, n) ** 2
     careless = careless_total_variation(real, independent, max(1, m))
-    estimate = place(total_variation(real, synthetic), fresh, careless, z, least=LEAST_SCALE)
+    estimate = place(
+        total_variation(real, synthetic), fresh, careless, z, least=LEAST_SCALE, design=evidence.design_effect
+    )
     at = estimate.position.value if estimate.position else 0.0
-    strength = max(0.0, careless - fresh.mean)
+    strength = max(0.0, careless - fresh.mean * evidence.design_effect)
     details: dict[str, Json] = {
         "dependence": strength,
         "association_real": cramers_v(real),

@@ -39,7 +39,7 @@ def ranges(evidence: Evidence, options: Options) -> Measurement:
     alpha = ALPHA / (2 * len(names))
     real = evidence.real.counts.columns
     fresh = evidence.holdout.counts.columns if evidence.holdout else {}
-    grouped = any(
+    grouped = evidence.design_effect > 1 or any(
         end.chance < alpha for n in names if n in fresh for end in _beyond([real[n].numbers], fresh[n].numbers)
     )
     findings = []
