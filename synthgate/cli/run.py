@@ -1,0 +1,76 @@
+"""``synthgate run``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from synthgate.cli.judging import judge, judging_options
+from synthgate.errors import UsageError
+
+PRESETS = ("default", "training", "release", "share")
+GATE_FILE = "synthgate.yaml"
+MAX_SEED = 2**32 - 1
+
+
+@click.command()
+@click.argument("real", required=False)
+@click.argument("synthetic", required=False)
+@click.option("--holdout", help="Real rows that the generator never saw.")
+@click.option("--metadata", type=click.Path(path_type=Path), help="SDV metadata (JSON).")
+@click.option("--target", multiple=True, help="Column to predict; may be repeated.")
+@click.option("--gate", type=click.Path(path_type=Path), help=f"Gate file; ./{GATE_FILE} when no table is given.")
+@click.option("--preset", type=click.Choice(PRESETS), help="Policy to start from.")
+@click.option("--only", multiple=True, metavar="ID", help="Check or family to run; may be repeated.")
+@click.option("--skip", multiple=True, metavar="ID", help="Check or family to leave out; may be repeated.")
+@click.option("--seed", type=click.IntRange(0, MAX_SEED), help="Same inputs, seed and versions: the same verdict.")
+@click.option(
+    "--missing",
+    multiple=True,
+    metavar="TEXT",
+    help="Text that stands for a missing value in text files, besides the empty field; may be repeated.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["embedded", "spark"]),
+    default="embedded",
+    show_default=True,
+    help="Where batches are counted.",
+)
+@judging_options
+def run(real: str | None, synthetic: str | None, **options: Any) -> int:
+    """Judge SYNTHETIC against REAL: files, globs or database URLs.
+
+    Without arguments ./synthgate.yaml says what to judge.
+    """
+    if options["engine"] == "spark":
+        raise UsageError("--engine", "spark is not available in this version", "leave the option out")
+    if real is not None and synthetic is None and options["gate"] is None:
+        raise UsageError(
+            "SYNTHETIC", "one table is given, expected two", "synthgate run REAL SYNTHETIC [--holdout HOLDOUT]"
+        )
+    gate = options["gate"]
+    if real is None and gate is None:
+        gate = Path(GATE_FILE)
+        if not gate.is_file():
+            fix = "give two tables, or write a gate file with `synthgate init REAL`"
+            raise UsageError(GATE_FILE, "no table is given and there is no gate file here", fix)
+    missing = ("", *options["missing"]) if options["missing"] else None
+    return judge(
+        {
+            "real": real,
+            "synthetic": synthetic,
+            "holdout": options["holdout"],
+            "target": options["target"] or None,
+            "gate": gate,
+            "preset": options["preset"],
+            "metadata": options["metadata"],
+            "seed": options["seed"],
+            "only": options["only"],
+            "skip": options["skip"],
+            "missing_values": missing,
+        },
+        options,
+    )
