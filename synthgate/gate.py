@@ -12,12 +12,15 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from synthgate.bridges.sdv import Metadata, read_metadata
+from synthgate.cache import cache_folder, cache_key, load, reused, store
 from synthgate.catalogue import find_measure
 from synthgate.declared import DeclaredCheck
 from synthgate.errors import DataError, GateFileError, SynthgateError, UsageError, nearest
 from synthgate.findings import CheckResult, DataInfo, RunInfo
-from synthgate.gatefile import Gate, load_gate, select
+from synthgate.gatefile import Gate, load_gate
 from synthgate.judging import Waivers, broken_check, judge_check
+from synthgate.ratchet import hold
+from synthgate.results import read_result
 from synthgate.roles import Role
 from synthgate.verdict import Verdict, conclude
 
@@ -60,6 +63,8 @@ def evaluate(
     only: Sequence[str] = (),
     skip: Sequence[str] = (),
     missing_values: Sequence[str] | None = None,
+    baseline: str | Path | None = None,
+    cache: bool = False,
     progress: Progress | None = None,
 ) -> Verdict:
     """Judge whether a synthetic table may be used in place of a real one.
@@ -84,6 +89,10 @@ def evaluate(
         Check ids or families.
     missing_values : sequence of str, optional
         Text that stands for a missing value in text files; only the empty field by default.
+    baseline : path, optional
+        An earlier ``result.json``: what failed there already, and is no worse beyond noise, only warns.
+    cache : bool
+        Reuse the verdict of an earlier run over the same data, gate and versions, and keep this one.
     progress : callable, optional
         Called with the name of each step as it begins.
 
@@ -92,24 +101,39 @@ def evaluate(
     SynthgateError
         When the data, the gate file or the arguments do not allow a judgement.
     """
-    policy = (
-        gate if isinstance(gate, Gate) else load_gate(Path(gate) if gate else None, preset=preset, only=only, skip=skip)
-    )
-    policy = _overridden(policy, target, seed, missing_values)
+    loaded = gate if isinstance(gate, Gate) else load_gate(gate, preset=preset, only=only, skip=skip)
+    policy = _overridden(loaded, target, seed, missing_values)
     clock = Clock(progress)
+    past = read_result(baseline) if baseline is not None else None
     tables = clock.run("read", lambda: _open(policy, real, synthetic, holdout))
     described = _metadata(policy, metadata)
+    verdict = (_remembered if cache else _judged)(policy, tables, described, clock)
+    return hold(verdict, past, str(baseline)) if past is not None else verdict
+
+
+def _remembered(policy: Gate, tables: Mapping[str, Table], described: Metadata, clock: Clock) -> Verdict:
+    """Return the kept verdict on the same data, gate and versions, or judge and keep it.
+
+    Code that a gate file names may change without a trace, so such a gate is always judged anew.
+    """
+    if policy.allow_code:
+        return _judged(policy, tables, described, clock)
+    data = clock.run("hash", lambda: {name: _info(table) for name, table in tables.items()})
+    key = cache_key(data, policy, described, {**_versions(), "synthgate": version("synthgate")})
+    kept = load(key, cache_folder())
+    if kept is not None:
+        return reused(kept, data, policy)
+    verdict = _judged(policy, tables, described, clock)
+    store(key, verdict, cache_folder())
+    return verdict
+
+
+def _judged(policy: Gate, tables: Mapping[str, Table], described: Metadata, clock: Clock) -> Verdict:
     evidence = gather(policy, tables, described, clock)
     waivers = Waivers(policy.waivers, datetime.now(UTC).date(), set())
     checks = tuple(run_check(check, evidence, waivers, clock) for check in policy.checks)
     run = _run_info(policy, tables, evidence, (*described.notes, *waivers.notes()), clock)
     return Verdict(outcome=conclude(checks), checks=checks, run=run)
-
-
-def _policy(gate: str | Path | Gate | None, preset: str | None, only: Sequence[str], skip: Sequence[str]) -> Gate:
-    if isinstance(gate, Gate):
-        return replace(gate, checks=select(gate.checks, only, skip))
-    return load_gate(Path(gate) if gate else None, preset=preset, only=only, skip=skip)
 
 
 def _overridden(
@@ -229,21 +253,25 @@ def run_check(check: DeclaredCheck, evidence: Evidence, waivers: Waivers, clock:
     return judge_check(check, measurement, waivers, perf_counter() - start)
 
 
+def _info(table: Table) -> DataInfo:
+    return DataInfo(source=table.source, rows=table.rows, columns=len(table.schema.names), sha256=table.sha256)
+
+
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in VERSIONED}
+
+
 def _run_info(
     policy: Gate, tables: Mapping[str, Table], evidence: Evidence, notes: Sequence[str], clock: Clock
 ) -> RunInfo:
-    def info(name: str) -> DataInfo:
-        table = tables[name]
-        return DataInfo(source=table.source, rows=table.rows, columns=len(table.schema.names), sha256=table.sha256)
-
-    digests = clock.run("hash", lambda: {name: info(name) for name in tables})
+    digests = clock.run("hash", lambda: {name: _info(table) for name, table in tables.items()})
     return RunInfo(
         real=digests["real"],
         synthetic=digests["synthetic"],
         holdout=digests.get("holdout"),
         seed=policy.seed,
         synthgate_version=version("synthgate"),
-        versions={name: version(name) for name in VERSIONED},
+        versions=_versions(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         targets=policy.targets,
         gate_file=str(policy.path) if policy.path else None,

@@ -87,13 +87,13 @@ class Gate:
 
 
 def load_gate(
-    path: Path | None = None, *, preset: str | None = None, only: Sequence[str] = (), skip: Sequence[str] = ()
+    source: str | Path | None = None, *, preset: str | None = None, only: Sequence[str] = (), skip: Sequence[str] = ()
 ) -> Gate:
     """Read and validate a gate file.
 
     Parameters
     ----------
-    path : Path, optional
+    source : path, optional
         Without one the preset alone makes the gate.
     preset : str, optional
         Goes before the file's.
@@ -107,6 +107,7 @@ def load_gate(
     UsageError
         For an unknown id in `only` or `skip`.
     """
+    path = Path(source) if source else None
     node = read_yaml("", "gate") if path is None else read_yaml_file(path)
     node.refuse_unknown(KEYS)
     if "version" in node.values and (node.values["version"] != VERSION or node.values["version"] is True):

@@ -46,7 +46,8 @@ class Waivers:
             covers = not rule.columns or (columns and set(columns) <= set(rule.columns))
             if rule.check == check_id and covers and rule.until >= self.today:
                 self.used.add(at)
-                return f"{rule.reason} (until {rule.until.isoformat()})"
+                owner = f"{rule.owner}, " if rule.owner else ""
+                return f"{rule.reason} ({owner}until {rule.until.isoformat()})"
         return None
 
     def notes(self) -> list[str]:

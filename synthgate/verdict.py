@@ -8,6 +8,9 @@ from pathlib import Path
 
 from synthgate.findings import CheckResult, Json, Outcome, RunInfo, Severity, Status
 
+SCHEMA_VERSION = 1
+"""Of ``result.json``; raised when a key is removed or changes its meaning."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:

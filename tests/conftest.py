@@ -54,7 +54,7 @@ def people(rows: int, seed: int) -> pa.Table:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def draw_people() -> Callable[[int, int], pa.Table]:
     """Return the population's sampler: ``draw_people(rows, seed)``."""
     return people

@@ -158,12 +158,27 @@ def test_the_arguments_reach_evaluate_as_given(monkeypatch, tmp_path):
 
     monkeypatch.setattr("synthgate.gate.evaluate", evaluate)
     given = ["run", "r", "s", "--holdout", "h", "--target", "a", "--target", "b", "--gate", "g", "--preset", "share"]
-    given += ["--only", "x", "--skip", "y", "--seed", "7", "--metadata", "m", "--missing", "?"]
+    given += [
+        "--only",
+        "x",
+        "--skip",
+        "y",
+        "--seed",
+        "7",
+        "--metadata",
+        "m",
+        "--missing",
+        "?",
+        "--baseline",
+        "o",
+        "--cache",
+    ]
     assert run(*given) == Exit.DEFECT
     assert callable(seen.pop("progress"))
     assert seen == {
         "real": "r", "synthetic": "s", "holdout": "h", "target": ("a", "b"), "gate": Path("g"), "preset": "share",
         "metadata": Path("m"), "only": ("x",), "skip": ("y",), "seed": 7, "missing_values": ("", "?"),
+        "baseline": Path("o"), "cache": True,
     }  # fmt: skip
 
 

@@ -30,7 +30,20 @@ LAYERS = {
     "counts": ("canonical", "values", "statistics", "plan", "infer", "counts", "expressions"),
     "evidence": ("sample", "encoding", "evidence", "catalogue"),
     "measures": ("measures",),
-    "gate": ("yamlfile", "declared", "gatefile", "schemas", "judging", "verdict", "bridges", "scaffold", "gate"),
+    "gate": (
+        "yamlfile",
+        "declared",
+        "gatefile",
+        "schemas",
+        "judging",
+        "verdict",
+        "results",
+        "ratchet",
+        "cache",
+        "bridges",
+        "scaffold",
+        "gate",
+    ),
     "command line": ("cli", "console", "demo", "__main__", "__init__"),
 }
 RANK = {module: rank for rank, modules in enumerate(LAYERS.values()) for module in modules}

@@ -39,6 +39,12 @@ MAX_SEED = 2**32 - 1
     show_default=True,
     help="Where batches are counted.",
 )
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path),
+    help="An earlier result.json or `synthgate baseline`: fail only on what is worse, beyond noise, than there.",
+)
+@click.option("--cache", is_flag=True, help="Reuse the verdict of a run over the same data, gate and versions.")
 @judging_options
 def run(real: str | None, synthetic: str | None, **options: Any) -> int:
     """Judge SYNTHETIC against REAL: files, globs or database URLs.
@@ -71,6 +77,8 @@ def run(real: str | None, synthetic: str | None, **options: Any) -> int:
             "only": options["only"],
             "skip": options["skip"],
             "missing_values": missing,
+            "baseline": options["baseline"],
+            "cache": options["cache"],
         },
         options,
     )

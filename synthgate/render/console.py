@@ -26,6 +26,7 @@ OUTCOME_STATUS = {
     Outcome.INCOMPLETE: Status.INCONCLUSIVE,
 }
 SHOWN_FINDINGS = 3
+SHOWN_NOTES = 6
 
 Paint: TypeAlias = Callable[[str, str], str]
 
@@ -54,6 +55,9 @@ def render(verdict: Verdict, *, color: bool) -> str:
             lines += [f"  {mark} {name(check.id)}{required}", *_block(sentence(check.reason), "      ")]
         lines += [""]
     lines += [_family(family, checks, verdict, paint) for family, checks in story.families(verdict).items()]
+    notes = verdict.run.notes
+    lines += [part for note in notes[:SHOWN_NOTES] for part in _block(f"note: {sentence(note)}", "")]
+    lines += [f"and {len(notes) - SHOWN_NOTES:,} more notes in the report"] if len(notes) > SHOWN_NOTES else []
     return "\n".join(lines) + "\n"
 
 

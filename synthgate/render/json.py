@@ -10,9 +10,8 @@ from numbers import Integral, Real
 from typing import Any
 
 from synthgate.findings import CheckResult, DataInfo, Estimate, Finding, Json, RunInfo
-from synthgate.verdict import Verdict
+from synthgate.verdict import SCHEMA_VERSION, Verdict
 
-SCHEMA_VERSION = 1
 # Invisible, direction-changing and unpaired characters are legal in JSON text, but not safe to look at.
 UNSAFE = re.compile("[\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufff9-\uffff]")
 

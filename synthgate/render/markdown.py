@@ -20,7 +20,7 @@ def render(verdict: Verdict) -> str:
     """Return the verdict as GitHub-flavoured Markdown of less than 65,000 characters."""
     sign = story.OUTCOMES[verdict.outcome]
     page = Page(end=_judged(verdict))
-    page.add([f"## {sign.symbol} synthgate: {sign.word}", "", _safe(story.opening(verdict)), ""])
+    page.add([f"## {sign.symbol} synthgate: {sign.word}", "", safe(story.opening(verdict)), ""])
     page.add(_families(verdict))
     troubles, left = story.troubles(verdict), story.left_open(verdict)
     for title, checks, block in (
@@ -63,7 +63,7 @@ def _size(lines: list[str]) -> int:
     return sum(len(line.encode("utf-16-le")) // 2 + 1 for line in lines)
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
     """Return text that shows as it is: no markup, no table cell, no link, and nobody is mentioned."""
     return MARKUP.sub(_harmless, visible(text))
 
@@ -75,11 +75,11 @@ def _harmless(found: re.Match[str]) -> str:
 
 
 def _prose(text: str) -> str:
-    return _safe(sentence(text))
+    return safe(sentence(text))
 
 
 def _code(text: str) -> str:
-    return f"<code>{_safe(text)}</code>"
+    return f"<code>{safe(text)}</code>"
 
 
 def _families(verdict: Verdict) -> list[str]:
@@ -88,7 +88,7 @@ def _families(verdict: Verdict) -> list[str]:
         score = verdict.scores.get(family)
         symbol = story.SIGNS[story.worst_status(checks)].symbol
         shown = number(score) if score is not None else "not assessed"
-        lines.append(f"| {symbol} | {_safe(story.family_title(family))} | {shown} | {story.family_line(checks)} |")
+        lines.append(f"| {symbol} | {safe(story.family_title(family))} | {shown} | {story.family_line(checks)} |")
     return [*lines, ""]
 
 
@@ -99,7 +99,7 @@ def _trouble(check: CheckResult) -> list[str]:
     lines += [f"**What to try.** {_prose(check.remedy)}"] if check.remedy else []
     bad = [f for f in story.ranked(check.findings, check.each) if f.status not in (Status.PASS, Status.NOT_ASSESSED)]
     parts = [part for line in lines for part in (line, "")]
-    return [f"#### {sign.symbol} {_safe(name(check.title))} {_code(name(check.id))}", "", *parts, *_table(bad, check)]
+    return [f"#### {sign.symbol} {safe(name(check.title))} {_code(name(check.id))}", "", *parts, *_table(bad, check)]
 
 
 def _table(findings: list[Finding], check: CheckResult) -> list[str]:
@@ -113,7 +113,7 @@ def _table(findings: list[Finding], check: CheckResult) -> list[str]:
         cells = [
             story.sign_of(finding).symbol,
             _code(story.subject(finding)),
-            _safe(name(finding.measured.metric.replace("_", " "))),
+            safe(name(finding.measured.metric.replace("_", " "))),
             number(estimate.value if estimate else None),
             interval,
             "; ".join(story.limit_words(finding.measured.limit or check.each)),
@@ -134,7 +134,7 @@ def _open(check: CheckResult) -> list[str]:
     symbol = story.SIGNS[check.status].symbol
     unknown = f" Unknown: {_prose(check.question)}" if check.question else ""
     return [
-        f"- {symbol} {_safe(name(check.title))} {_code(name(check.id))}{required}: {_prose(check.reason)}{unknown}",
+        f"- {symbol} {safe(name(check.title))} {_code(name(check.id))}{required}: {_prose(check.reason)}{unknown}",
         "",
     ]
 
@@ -160,7 +160,7 @@ def _judged(verdict: Verdict) -> list[str]:
             cells = [title, _code(name(side.source)), f"{side.rows:,}", f"{side.columns:,}", _code(side.sha256[:12])]
             lines.append(f"| {' | '.join(cells)} |")
     gate = f", gate file {_code(name(run.gate_file))}" if run.gate_file else ""
-    facts = f"Preset {_code(name(run.preset))}{gate}, seed {run.seed}, synthgate {_safe(name(run.synthgate_version))}"
-    lines += ["", f"{facts}, {_safe(name(run.created))}.", ""]
+    facts = f"Preset {_code(name(run.preset))}{gate}, seed {run.seed}, synthgate {safe(name(run.synthgate_version))}"
+    lines += ["", f"{facts}, {safe(name(run.created))}.", ""]
     lines += [f"- {_prose(note)}" for note in run.notes[:20]]
     return [*lines, "", "</details>", ""]
