@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from synthgate.errors import DataError, GateFileError, SynthgateError, UsageError
     from synthgate.gate import evaluate
+    from synthgate.testing.fixture import assert_passes
     from synthgate.verdict import Verdict
 
-__all__ = ["DataError", "GateFileError", "SynthgateError", "UsageError", "Verdict", "evaluate"]
+__all__ = ["DataError", "GateFileError", "SynthgateError", "UsageError", "Verdict", "assert_passes", "evaluate"]
 
 _HOMES = {
     "evaluate": "synthgate.gate",
+    "assert_passes": "synthgate.testing.fixture",
     "Verdict": "synthgate.verdict",
     "DataError": "synthgate.errors",
     "GateFileError": "synthgate.errors",

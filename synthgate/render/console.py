@@ -6,9 +6,9 @@ from collections.abc import Callable
 from textwrap import wrap
 from typing import TypeAlias
 
-from synthgate.findings import CheckResult, Outcome, Status
+from synthgate.findings import CheckResult, Estimate, Finding, Outcome, Status
 from synthgate.render import story
-from synthgate.render.text import name, sentence
+from synthgate.render.text import name, number, sentence
 from synthgate.verdict import Verdict
 
 WIDTH = 96
@@ -26,6 +26,7 @@ OUTCOME_STATUS = {
     Outcome.INCOMPLETE: Status.INCONCLUSIVE,
 }
 SHOWN_FINDINGS = 3
+DESCRIBED_FINDINGS = 15
 SHOWN_NOTES = 6
 
 Paint: TypeAlias = Callable[[str, str], str]
@@ -59,6 +60,39 @@ def render(verdict: Verdict, *, color: bool) -> str:
     lines += [part for note in notes[:SHOWN_NOTES] for part in _block(f"note: {sentence(note)}", "")]
     lines += [f"and {len(notes) - SHOWN_NOTES:,} more notes in the report"] if len(notes) > SHOWN_NOTES else []
     return "\n".join(lines) + "\n"
+
+
+def describe(check: CheckResult) -> str:
+    """Return one check: what it asks, what was found, its findings worst first, and what to try."""
+    sign = story.SIGNS[check.status]
+    lines = [f"{sign.symbol} {sign.word}: {name(check.id)}", *_block(sentence(check.question), "  ")]
+    lines += _block(sentence(check.reason), "  ")
+    if check.score is not None and check.threshold.as_dict():
+        limit = "; ".join(story.limit_words(check.threshold))
+        lines += _block(f"score {number(check.score.value)}{_place(check.score)}, limit: {limit}", "  ")
+    bad = [f for f in story.ranked(check.findings, check.each) if f.status not in (Status.PASS, Status.NOT_ASSESSED)]
+    lines += [""] if bad else []
+    for finding in bad[:DESCRIBED_FINDINGS]:
+        lines += _row(finding, check)
+    lines += [f"  and {len(bad) - DESCRIBED_FINDINGS:,} more findings"] if len(bad) > DESCRIBED_FINDINGS else []
+    tries = check.remedy and check.status is not Status.PASS
+    return "\n".join([*lines, *(["", *_block(f"Try: {sentence(check.remedy)}", "  ")] if tries else [])]) + "\n"
+
+
+def _place(estimate: Estimate) -> str:
+    return f" (position {number(estimate.position.value)})" if estimate.position else ""
+
+
+def _row(finding: Finding, check: CheckResult) -> list[str]:
+    estimate, limit = finding.measured.estimate, finding.measured.limit or check.each
+    head = f"{story.SIGNS[finding.status].symbol} {story.subject(finding)}"
+    facts = []
+    if estimate is not None:
+        metric = name(finding.measured.metric.replace("_", " "))
+        facts.append(f"{metric} {number(estimate.value)} [{number(estimate.low)}, {number(estimate.high)}]")
+        facts[-1] += _place(estimate)
+    facts += [f"limit: {'; '.join(story.limit_words(limit))}"] if limit.as_dict() else []
+    return [f"  {head}  {', '.join(facts)}", *_block(sentence(finding.measured.message), "      ")]
 
 
 def _unpainted(text: str, _code: str) -> str:
