@@ -9,18 +9,31 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from synthgate.errors import DataError, GateFileError, SynthgateError, UsageError
+    from synthgate.errors import DataError, GateFileError, NotPassedError, SynthgateError, UsageError
     from synthgate.gate import evaluate
+    from synthgate.guard import require_pass
     from synthgate.testing.fixture import assert_passes
     from synthgate.verdict import Verdict
 
-__all__ = ["DataError", "GateFileError", "SynthgateError", "UsageError", "Verdict", "assert_passes", "evaluate"]
+__all__ = [
+    "DataError",
+    "GateFileError",
+    "NotPassedError",
+    "SynthgateError",
+    "UsageError",
+    "Verdict",
+    "assert_passes",
+    "evaluate",
+    "require_pass",
+]
 
 _HOMES = {
     "evaluate": "synthgate.gate",
     "assert_passes": "synthgate.testing.fixture",
     "Verdict": "synthgate.verdict",
+    "require_pass": "synthgate.guard",
     "DataError": "synthgate.errors",
+    "NotPassedError": "synthgate.errors",
     "GateFileError": "synthgate.errors",
     "SynthgateError": "synthgate.errors",
     "UsageError": "synthgate.errors",

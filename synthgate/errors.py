@@ -5,6 +5,7 @@
     SynthgateError          where, what, how to mend it (exit code 2)
     ├── DataError           a table cannot be read or compared
     ├── GateFileError       the gate file, a preset or a declared check says something impossible
+    ├── NotPassedError      data without a passing result was about to be used
     └── UsageError          arguments that do not go together
 
 Anything else that escapes is a defect of synthgate itself (exit code 4).
@@ -42,6 +43,10 @@ class DataError(SynthgateError):
 
 class GateFileError(SynthgateError):
     """A gate file, preset or declared check says something that cannot be carried out."""
+
+
+class NotPassedError(SynthgateError):
+    """Data was about to be used that has no passing result."""
 
 
 class UsageError(SynthgateError):
