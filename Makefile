@@ -3,7 +3,7 @@
 #   make demo    judge the bundled pair of tables and say where the report is
 #   make test    the fast tests
 #   make slow    the slow tests
-#   make lint    ruff: rules and layout
+#   make lint    ruff: rules and layout; schemas and a linter for the GitHub action
 #   make types   mypy, strict
 #   make clean   remove .venv and what was built
 #
@@ -33,6 +33,9 @@ slow: .venv/ready-test
 lint: .venv/ready-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions github-action/action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows github-action/examples/*.yml
+	$(BIN)/zizmor --offline --quiet github-action/action.yml github-action/examples/*.yml
 
 types: .venv/ready-lint
 	$(BIN)/mypy

@@ -45,12 +45,12 @@ LAYERS = {
         "scaffold",
         "gate",
     ),
-    "command line": ("cli", "testing", "demo", "__main__", "__init__"),
+    "command line": ("cli", "action", "testing", "demo", "__main__", "__init__"),
 }
 RANK = {module: rank for rank, modules in enumerate(LAYERS.values()) for module in modules}
 # Reports know findings only, and only what shows a verdict knows reports.
 RENDER_MAY_IMPORT = {"render", "findings", "verdict", "_bundle", "errors"}
-MAY_IMPORT_RENDER = {"render", "verdict", "cli", "testing", "__init__"}
+MAY_IMPORT_RENDER = {"render", "verdict", "cli", "action", "testing", "__init__"}
 
 TOP_LEVEL = {
     ".ci",
