@@ -27,6 +27,7 @@ FAMILY_MODULES = {
     "coverage": "synthgate.measures.coverage",
     "utility": "synthgate.measures.utility",
     "privacy": "synthgate.measures.privacy",
+    "review": "synthgate.measures.review",
 }
 
 

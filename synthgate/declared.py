@@ -12,7 +12,7 @@ from synthgate.errors import GateFileError, nearest
 from synthgate.findings import Limit, Severity
 from synthgate.yamlfile import Node, read_yaml, shown
 
-FAMILIES = ("schema", "constraints", "fidelity", "coverage", "utility", "privacy")
+FAMILIES = ("schema", "constraints", "fidelity", "coverage", "utility", "privacy", "review")
 NEEDS = ("real", "synthetic", "holdout", "target", "constraints")
 Undecided = Literal["pass", "warn", "fail"]
 UNDECIDED = ("pass", "warn", "fail")

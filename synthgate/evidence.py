@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from synthgate.gatefile import Constraint
+    from synthgate.review.signoff import SignOff
     from synthgate.tables import Table
 
 SAMPLE_ROWS = 1_048_576
@@ -222,6 +223,8 @@ class Evidence:
     keys : tuple of str
         Columns that must be unique.
     constraints : tuple of Constraint
+    sign_off : SignOff or None
+        A reviewer's word on the synthetic table, where the gate asks for one.
     """
 
     plan: Plan
@@ -232,6 +235,7 @@ class Evidence:
     targets: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     constraints: tuple[Constraint, ...] = ()
+    sign_off: SignOff | None = None
 
     @property
     def sides(self) -> dict[str, Side]:

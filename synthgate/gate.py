@@ -21,11 +21,13 @@ from synthgate.gatefile import Gate, load_gate
 from synthgate.judging import Waivers, broken_check, judge_check
 from synthgate.ratchet import hold
 from synthgate.results import read_result
+from synthgate.review.signoff import SignOff, read_signoff
 from synthgate.roles import Role
 from synthgate.verdict import Verdict, conclude
 
 if TYPE_CHECKING:
     from synthgate.evidence import Evidence
+    from synthgate.review.page import Page
     from synthgate.tables import Table
 
 VERSIONED = ("duckdb", "numpy", "pyarrow", "scikit-learn", "scipy")
@@ -119,7 +121,7 @@ def _remembered(policy: Gate, tables: Mapping[str, Table], described: Metadata, 
     if policy.allow_code:
         return _judged(policy, tables, described, clock)
     data = clock.run("hash", lambda: {name: _info(table) for name, table in tables.items()})
-    key = cache_key(data, policy, described, {**_versions(), "synthgate": version("synthgate")})
+    key = cache_key(data, policy, (described, _sign_off(policy)), {**_versions(), "synthgate": version("synthgate")})
     kept = load(key, cache_folder())
     if kept is not None:
         return reused(kept, data, policy)
@@ -134,6 +136,45 @@ def _judged(policy: Gate, tables: Mapping[str, Table], described: Metadata, cloc
     checks = tuple(run_check(check, evidence, waivers, clock) for check in policy.checks)
     run = _run_info(policy, tables, evidence, (*described.notes, *waivers.notes()), clock)
     return Verdict(outcome=conclude(checks), checks=checks, run=run)
+
+
+def review_page(
+    real: object = None,
+    synthetic: object = None,
+    *,
+    gate: str | Path | None = None,
+    metadata: str | Path | Mapping[str, Any] | None = None,
+    rows: int = 30,
+    seed: int | None = None,
+    with_real: bool = False,
+) -> Page:
+    """Return a page of synthetic rows for a person to look at, the most implausible first.
+
+    Parameters
+    ----------
+    real, synthetic : path, URL or dataframe
+        By default what the gate file names.
+    gate : path, optional
+    metadata : path or dict, optional
+    rows : int
+    seed : int, optional
+    with_real : bool
+        Show real rows beside them.
+
+    Raises
+    ------
+    SynthgateError
+        When the tables cannot be read or compared.
+    """
+    from synthgate.review.choice import choose
+    from synthgate.review.page import Page
+
+    policy = _overridden(load_gate(gate), None, seed, None)
+    tables = _open(replace(policy, holdout=None), real, synthetic, None)
+    evidence = gather(policy, tables, _metadata(policy, metadata), Clock(None))
+    columns, chosen = choose(evidence, rows, with_real=with_real)
+    sides = {name: _info(table) for name, table in tables.items()}
+    return Page(columns=columns, rows=chosen, real=sides["real"], synthetic=sides["synthetic"], with_real=with_real)
 
 
 def _overridden(
@@ -208,7 +249,17 @@ def gather(policy: Gate, tables: Mapping[str, Table], described: Metadata, clock
         targets=policy.targets,
         keys=policy.keys or described.keys,
         constraints=policy.constraints,
+        sign_off=_sign_off(policy),
     )
+
+
+def _sign_off(policy: Gate) -> SignOff | None:
+    """Return the sign-off that the gate asks for, if there is one beside the gate file."""
+    asked = next((check for check in policy.checks if check.id == "review.sample"), None)
+    if asked is None:
+        return None
+    path = (policy.path.parent if policy.path else Path()) / str(asked.options["file"])
+    return read_signoff(path) if path.exists() else None
 
 
 def _some(names: Sequence[str]) -> str:

@@ -25,7 +25,7 @@ def blocks(text: str, language: str) -> list[str]:
 
 def gate_files() -> list[str]:
     found = [b for page in (README, GATE_PAGE) for b in blocks(page, "yaml") if "uses:" not in b]
-    assert len(found) == 4
+    assert len(found) == 5
     return found
 
 

@@ -43,6 +43,7 @@ LAYERS = {
         "cache",
         "bridges",
         "scaffold",
+        "review",
         "gate",
     ),
     "command line": ("cli", "action", "testing", "demo", "__main__", "__init__"),
@@ -50,7 +51,7 @@ LAYERS = {
 RANK = {module: rank for rank, modules in enumerate(LAYERS.values()) for module in modules}
 # Reports know findings only, and only what shows a verdict knows reports.
 RENDER_MAY_IMPORT = {"render", "findings", "verdict", "_bundle", "errors"}
-MAY_IMPORT_RENDER = {"render", "verdict", "cli", "action", "testing", "__init__"}
+MAY_IMPORT_RENDER = {"render", "verdict", "cli", "action", "testing", "review", "__init__"}
 
 TOP_LEVEL = {
     ".ci",

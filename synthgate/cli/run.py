@@ -53,16 +53,7 @@ def run(real: str | None, synthetic: str | None, **options: Any) -> int:
     """
     if options["engine"] == "spark":
         raise UsageError("--engine", "spark is not available in this version", "leave the option out")
-    if real is not None and synthetic is None and options["gate"] is None:
-        raise UsageError(
-            "SYNTHETIC", "one table is given, expected two", "synthgate run REAL SYNTHETIC [--holdout HOLDOUT]"
-        )
-    gate = options["gate"]
-    if real is None and gate is None:
-        gate = Path(GATE_FILE)
-        if not gate.is_file():
-            fix = "give two tables, or write a gate file with `synthgate init REAL`"
-            raise UsageError(GATE_FILE, "no table is given and there is no gate file here", fix)
+    gate = gate_of(real, synthetic, options["gate"])
     missing = ("", *options["missing"]) if options["missing"] else None
     return judge(
         {
@@ -82,3 +73,24 @@ def run(real: str | None, synthetic: str | None, **options: Any) -> int:
         },
         options,
     )
+
+
+def gate_of(real: str | None, synthetic: str | None, gate: Path | None) -> Path | None:
+    """Return the gate file to use: the one that is named, else ./synthgate.yaml when no table is given.
+
+    Raises
+    ------
+    UsageError
+        When it is not clear what to judge.
+    """
+    if real is not None and synthetic is None and gate is None:
+        raise UsageError(
+            "SYNTHETIC", "one table is given, expected two", "synthgate run REAL SYNTHETIC [--holdout HOLDOUT]"
+        )
+    if real is not None or gate is not None:
+        return gate
+    found = Path(GATE_FILE)
+    if not found.is_file():
+        fix = "give two tables, or write a gate file with `synthgate init REAL`"
+        raise UsageError(GATE_FILE, "no table is given and there is no gate file here", fix)
+    return found

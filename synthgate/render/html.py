@@ -32,7 +32,7 @@ PLAIN = re.compile(r"[a-z][a-zA-Z0-9_.-]{1,60}")
 def render(verdict: Verdict) -> str:
     """Return the report as one self-contained page."""
     style, script = (source(name) for name in ("report.css", "report.js"))
-    page = _pages().get_template("report.html.j2")
+    page = pages().get_template("report.html.j2")
     return page.render(
         **_view(verdict), style=style, script=script, policy=policy(style, script), shown_findings=SHOWN_FINDINGS
     )
@@ -40,7 +40,7 @@ def render(verdict: Verdict) -> str:
 
 def render_fragment(verdict: Verdict) -> str:
     """Return a short, self-contained piece of HTML for a notebook: verdict, scores, failures, what is open."""
-    return _pages().get_template("fragment.html.j2").render(**_view(verdict), most=SHOWN_IN_FRAGMENT)
+    return pages().get_template("fragment.html.j2").render(**_view(verdict), most=SHOWN_IN_FRAGMENT)
 
 
 def policy(style: str, script: str) -> str:
@@ -57,7 +57,8 @@ def source(name: str) -> str:
 
 
 @cache
-def _pages() -> Environment:
+def pages() -> Environment:
+    """Return the templates of ``reports/``, with everything escaped and made visible."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     pages = Environment(
