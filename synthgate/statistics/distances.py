@@ -56,12 +56,25 @@ def total_variation(real: IntArray, synthetic: IntArray) -> Distance:
     n, m = int(real.sum()), int(synthetic.sum())
     if not n or not m:
         return Distance(1.0, 0.0)
-    p, q = real.ravel() / n, synthetic.ravel() / m
+    values, errors = total_variations(real.reshape(1, -1), synthetic.reshape(1, -1))
+    return Distance(float(values[0]), float(errors[0]))
+
+
+def total_variations(real: IntArray, synthetic: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Return :func:`total_variation` and its standard error for many tables at once.
+
+    Parameters
+    ----------
+    real, synthetic : int64 array, shape (tables, cells)
+        Every table of a side holds the same number of rows, at least one.
+    """
+    n, m = int(real[0].sum()), int(synthetic[0].sum())
+    p, q = real / n, synthetic / m
     variance = p * (1 - p) / n + q * (1 - q) / m
     gap = np.abs(p - q)
     clear = np.clip((gap / np.sqrt(np.where(variance > 0, variance, 1.0)) - 1) / 2, 0, 1)
     folded = (1 - 2 / pi) + (2 / pi) * clear
-    return Distance(0.5 * float(gap.sum()), 0.5 * sqrt(float((folded * variance).sum())))
+    return 0.5 * gap.sum(axis=1), 0.5 * np.sqrt((folded * variance).sum(axis=1))
 
 
 def expected_total_variation(pool: IntArray, n: int, m: int) -> Reference:
@@ -82,22 +95,33 @@ def expected_total_variation(pool: IntArray, n: int, m: int) -> Reference:
         Expected distance and its standard deviation over random splits.
     """
     counts = pool.ravel()[pool.ravel() > 0]
-    total = int(counts.sum())
-    if total < 2 or len(counts) < 2:
+    if int(counts.sum()) < 2 or len(counts) < 2:
         return Reference(0.0, 0.0)
-    needed = n + m
+    means, spreads = expected_total_variations(counts.reshape(1, -1), n, m)
+    return Reference(float(means[0]), float(spreads[0]))
+
+
+def expected_total_variations(pools: IntArray, n: int, m: int) -> tuple[FloatArray, FloatArray]:
+    """Return :func:`expected_total_variation` (mean and spread) for many pooled tables at once.
+
+    Parameters
+    ----------
+    pools : int64 array, shape (tables, cells)
+        Every table holds the same number of rows, at least two.
+    """
+    total, needed = int(pools[0].sum()), n + m
     if total >= needed:
-        return _split(counts, total, n / total, m / total)
+        return _split(pools, total, n / total, m / total)
     a, b = n / needed, m / needed
-    full, half = _split(counts, total, a, b), _split(counts, total, a / 2, b / 2)
-    decay = 0.5
-    if full.mean > 0 and half.mean > 0:
-        decay = min(0.5, max(0.0, float(np.log2(half.mean / full.mean))))
+    full, half = _split(pools, total, a, b), _split(pools, total, a / 2, b / 2)
+    known = (full[0] > 0) & (half[0] > 0)
+    drop = np.log2(np.where(known, half[0], 1.0) / np.where(known, full[0], 1.0))
+    decay = np.where(known, np.clip(drop, 0.0, 0.5), 0.5)
     ratio = needed / total
-    return Reference(full.mean * ratio**-decay, full.spread * ratio**-0.5)
+    return full[0] * ratio**-decay, full[1] * ratio**-0.5
 
 
-def _split(counts: IntArray, total: int, a: float, b: float) -> Reference:
+def _split(counts: IntArray, total: int, a: float, b: float) -> tuple[FloatArray, FloatArray]:
     """Return the distance when each pooled row goes to one sample with chance `a`, to the other with `b`."""
     n, m = a * total, b * total
     square = counts * (a / n**2 + b / m**2) * (1 - counts / total)
@@ -107,8 +131,8 @@ def _split(counts: IntArray, total: int, a: float, b: float) -> Reference:
         table = _small_cells(a, b, n, m)
         mean[small] = table[counts[small]] * np.sqrt(1 - counts[small] / total)
     variance = np.maximum(0.0, square - mean**2)
-    cells = len(counts)
-    return Reference(0.5 * float(mean.sum()), 0.5 * sqrt(float(variance.sum()) * cells / (cells - 1)))
+    cells = np.maximum(2, (counts > 0).sum(axis=1))
+    return 0.5 * mean.sum(axis=1), 0.5 * np.sqrt(variance.sum(axis=1) * cells / (cells - 1))
 
 
 @lru_cache(maxsize=64)
@@ -141,14 +165,19 @@ def careless_total_variation(real: IntArray, shares: FloatArray, m: int) -> floa
     mu erf(mu / (s sqrt 2))`` with ``mu = p - q``, ``s^2 = q (1 - q) / m`` (folded normal mean,
     Leone et al. 1961, Technometrics 3, 543-550).
     """
+    return float(careless_total_variations(real.reshape(1, -1), shares.reshape(1, -1), m)[0])
+
+
+def careless_total_variations(real: IntArray, shares: FloatArray, m: int) -> FloatArray:
+    """Return :func:`careless_total_variation` for many tables at once, one a row."""
     from scipy.special import erf
 
-    p = real.ravel() / max(1, real.sum())
-    q = shares.ravel()
-    mu, s = np.abs(p - q), np.sqrt(np.maximum(q * (1 - q), 0.0) / m)
+    p = real / np.maximum(1, real.sum(axis=1, keepdims=True))
+    mu, s = np.abs(p - shares), np.sqrt(np.maximum(shares * (1 - shares), 0.0) / m)
     safe = np.where(s > 0, s, 1.0)
     folded = s * sqrt(2 / pi) * np.exp(-(mu**2) / (2 * safe**2)) + mu * erf(mu / (safe * sqrt(2)))
-    return 0.5 * float(np.where(s > 0, folded, mu).sum())
+    out: FloatArray = 0.5 * np.where(s > 0, folded, mu).sum(axis=1)
+    return out
 
 
 def kolmogorov_smirnov(real: NumberCounts, synthetic: NumberCounts) -> Distance:
