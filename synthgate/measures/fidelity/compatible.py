@@ -36,10 +36,20 @@ DENSE_CELLS = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class PairTrends:
-    """Column Pair Trends: the score of every pair, and their means with and without thresholds."""
+    """Column Pair Trends: the score of every pair, and their means with and without thresholds.
+
+    Attributes
+    ----------
+    continuous : tuple of str
+        The columns that are correlated.
+    pearson : dict of float64 array, shape (columns, columns)
+        Their correlations, real and synthetic.
+    """
 
     pairs: Mapping[PairName, Json]
     summary: Json
+    continuous: tuple[str, ...]
+    pearson: Mapping[str, NDArray[np.float64]]
 
 
 def column_shapes(evidence: Evidence) -> Json:
@@ -117,6 +127,8 @@ def pair_trends(evidence: Evidence) -> PairTrends:
             "pairs_scored_at_default_thresholds": len(strong),
             "rows": min(sample.real.rows, sample.synthetic.rows),
         },
+        tuple(correlations.at),
+        {"real": correlations.real, "synthetic": correlations.synthetic},
     )
 
 

@@ -295,7 +295,8 @@ def _ledger(joint: Joint, scored: int, candidates: int) -> Ledger:
 
 def _power(scores: Scores, z: float, rows: str) -> str:
     moved = (z + 0.84) * float(np.median(np.maximum(scores.error, scores.spread)))
-    return f"with {rows} rows used, a middling triple that moved {moved:.3f} of its rows would have been seen with probability 0.8"
+    seen = f"a middling triple that moved {moved:.3f} of its rows would have been seen with probability 0.8"
+    return f"with {rows} rows used, {seen}"
 
 
 def _effects(joint: Joint, triples: list[Triple], scores: Scores, candidates: int) -> Json:

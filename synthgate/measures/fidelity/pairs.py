@@ -10,6 +10,7 @@ from synthgate.catalogue import Options, measure
 from synthgate.counts import GROUPS, PairName
 from synthgate.findings import Estimate, Json, Ledger, Measured, Measurement, Skip
 from synthgate.measures.fidelity import compatible
+from synthgate.measures.fidelity.associations import correlations, entropy, theils_u
 from synthgate.measures.fidelity.columns import drifted
 from synthgate.statistics.distances import (
     IntArray,
@@ -24,6 +25,8 @@ from synthgate.statistics.positions import average, place
 
 if TYPE_CHECKING:
     from synthgate.evidence import Evidence
+
+Entropies = dict[tuple[str, str], float]
 
 LEAST_SCALE = 0.1
 LEAST_MEAN_SCALE = 0.02
@@ -44,7 +47,12 @@ def pairs(evidence: Evidence, options: Options) -> Measurement:
         return Measurement.missing("there is no pair of comparable, varying columns")
     z = z_value(looks=len(names))
     compatible_scores = compatible.pair_trends(evidence)
-    findings = [_pair(evidence, pair, z, compatible_scores.pairs.get(pair)) for pair in names]
+    correlated = correlations(evidence.sample, compatible_scores)
+    margins = _entropies(evidence, names)
+    findings = [
+        _pair(evidence, pair, z, {"sdmetrics": compatible_scores.pairs.get(pair), **correlated.of_pair(pair)}, margins)
+        for pair in names
+    ]
     estimates = [f.estimate for f in findings if f.estimate is not None]
     strengths = [float(str(f.details["dependence"])) for f in findings]
     if max(strengths) < LEAST_SCALE / 2:
@@ -65,7 +73,11 @@ def pairs(evidence: Evidence, options: Options) -> Measurement:
         score=score,
         ledger=Ledger(len(names), tuple(skipped)),
         power=_power(evidence, estimates, z),
-        details={"sdmetrics": compatible_scores.summary, "heatmap": _heatmap(by_plan)},
+        details={
+            "sdmetrics": compatible_scores.summary,
+            "heatmap": _heatmap(by_plan),
+            "correlations": correlated.details(),
+        },
     )
 
 
@@ -106,7 +118,18 @@ def _subjects(evidence: Evidence) -> tuple[list[PairName], list[Skip]]:
     return names, left_out
 
 
-def _pair(evidence: Evidence, pair: PairName, z: float, compat: Json) -> Measured:
+def _entropies(evidence: Evidence, names: list[PairName]) -> Entropies:
+    """Return the entropy of every paired column on either side, over the cells of its pair tables."""
+    out: Entropies = {}
+    for pair in names:
+        for name, axis in zip(pair, (1, 0), strict=True):
+            if ("real", name) not in out:
+                for side in ("real", "synthetic"):
+                    out[side, name] = entropy(evidence.pair_tables[side][pair].sum(axis=axis))
+    return out
+
+
+def _pair(evidence: Evidence, pair: PairName, z: float, known: dict[str, Json], entropies: Entropies) -> Measured:
     real, synthetic = evidence.pair_tables["real"][pair], evidence.pair_tables["synthetic"][pair]
     holdout = evidence.pair_tables.get("holdout", {}).get(pair)
     n, m = int(real.sum()), int(synthetic.sum())
@@ -120,13 +143,17 @@ def _pair(evidence: Evidence, pair: PairName, z: float, compat: Json) -> Measure
     )
     at = estimate.position.value if estimate.position else 0.0
     strength = max(0.0, careless - fresh.mean * evidence.design_effect)
+    information = {"real": mutual_information(real), "synthetic": mutual_information(synthetic)}
+    uncertainty = {s: theils_u(i, (entropies[s, pair[0]], entropies[s, pair[1]])) for s, i in information.items()}
     details: dict[str, Json] = {
         "dependence": strength,
         "association_real": cramers_v(real),
         "association_synthetic": cramers_v(synthetic),
-        "mutual_information_real": mutual_information(real),
-        "mutual_information_synthetic": mutual_information(synthetic),
-        "sdmetrics": compat,
+        "mutual_information_real": information["real"],
+        "mutual_information_synthetic": information["synthetic"],
+        "theils_u_real": uncertainty["real"],
+        "theils_u_synthetic": uncertainty["synthetic"],
+        **known,
     }
     message = (
         f"joint shares agree to {estimate.value:.1%}, fresh real rows to {1 - fresh.mean:.1%}, "
