@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from math import sqrt
 
+import numpy as np
+from numpy.typing import NDArray
+
 LEVEL = 0.95
 
 
@@ -65,13 +68,22 @@ def ratio_interval(found: int, found_of: int, expected: int, expected_of: int, z
     low, high : float
         In [0, inf].
     """
+    low, high = ratio_intervals(np.array([found]), found_of, np.array([expected]), expected_of, z)
+    return float(low[0]), float(high[0])
+
+
+def ratio_intervals(
+    found: NDArray[np.int64], found_of: int, expected: NDArray[np.int64], expected_of: int, z: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return :func:`ratio_interval` for many counts of the same two tables at once."""
     from scipy.special import betaincinv, ndtr
 
     tail = 1 - float(ndtr(z))
-    total = found + expected
-    if total == 0:
-        return 0.0, float("inf")
-    low = float(betaincinv(found, expected + 1, tail)) if found else 0.0
-    high = float(betaincinv(found + 1, expected, 1 - tail)) if expected else 1.0
+    some, known = np.maximum(found, 1), np.maximum(expected, 1)
+    low = np.where(found > 0, betaincinv(some, expected + 1, tail), 0.0)
+    high = np.where(expected > 0, betaincinv(found + 1, known, 1 - tail), 1.0)
     sizes = expected_of / found_of
-    return low / (1 - low) * sizes, (high / (1 - high) * sizes if high < 1 else float("inf"))
+    with np.errstate(divide="ignore"):
+        odds = np.where(high < 1, high / (1 - high), np.inf) * sizes
+    least: NDArray[np.float64] = low / (1 - low) * sizes
+    return least, odds

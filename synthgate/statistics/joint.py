@@ -59,3 +59,29 @@ def interaction_test(tables: IntArray, fitted: FloatArray) -> tuple[FloatArray, 
     freedom = np.maximum(1, np.prod([np.maximum(1, n) - 1 for n in levels], axis=0))
     chance: FloatArray = gammaincc(freedom / 2, statistic / 2)
     return statistic, chance
+
+
+def raked(tables: IntArray, onto: IntArray) -> FloatArray:
+    """Return what the dependence of some tables gives with the margins of others, as counts.
+
+    Two-way tables are fitted to the one-way margins, three-way tables to the pair margins of `onto`, by
+    iterative proportional fitting; every interaction of the highest order is kept (Deming and Stephan 1940).
+    One row more is spread over each table as if the columns were independent, so that a margin that only `onto`
+    has has somewhere to go.
+
+    Parameters
+    ----------
+    tables, onto : int64 array, shape (tables, a, b) or (tables, a, b, c)
+    """
+    axes = tuple(range(1, tables.ndim))
+    margins = [onto.sum(axis=axis, keepdims=True).astype(np.float64) for axis in axes]
+    rows = np.maximum(1, tables.sum(axis=axes, keepdims=True))
+    spread: FloatArray = np.ones(rows.shape)
+    for axis in axes:
+        spread = spread * (tables.sum(axis=tuple(a for a in axes if a != axis), keepdims=True) / rows)
+    fitted: FloatArray = tables + spread
+    for _ in range(ROUNDS // 2):
+        for axis, margin in zip(axes, margins, strict=True):
+            now = fitted.sum(axis=axis, keepdims=True)
+            fitted *= margin / np.where(now > 0, now, 1.0)
+    return fitted

@@ -92,12 +92,20 @@ def dispersion(cells: list[Cell]) -> float:
     The mean squared Pearson residual of the holdout's counts given both, in which independent rows
     show 1; it is used only when it lies three standard errors above 1.
     """
-    squares = []
-    for cell in cells:
-        share = cell.held_of / cell.known_of
-        variance = cell.known * share * (1 - share)
-        if variance > 0:
-            squares.append((cell.held - cell.known * share) ** 2 / variance)
+    if not cells:
+        return 1.0
+    held, known, share = (
+        np.array(part)
+        for part in zip(*((cell.held, cell.known, cell.held_of / cell.known_of) for cell in cells), strict=True)
+    )
+    return overdispersion(held, known, share)
+
+
+def overdispersion(held: NDArray[np.int64], known: NDArray[np.int64], share: NDArray[np.float64] | float) -> float:
+    """Return :func:`dispersion` of many cells, from their holdout's and both sides' counts and the holdout's share."""
+    variance = known * share * (1 - share)
+    there = variance > 0
+    squares = (held - known * share)[there] ** 2 / variance[there]
     if len(squares) < 3:
         return 1.0
     mean = float(np.mean(np.minimum(squares, 100.0)))

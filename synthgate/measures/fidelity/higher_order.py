@@ -12,7 +12,7 @@ from synthgate.counts import GROUPS
 from synthgate.findings import Estimate, Json, Ledger, Measured, Measurement, Skip
 from synthgate.measures.fidelity import accuracy
 from synthgate.measures.fidelity.columns import drifted
-from synthgate.measures.fidelity.triples import CELLS, LEVELS, MIN_LEVEL_ROWS, Coarse, Joint, Triple, choose, joint_of
+from synthgate.measures.triples import MIN_LEVEL_ROWS, Coarse, Cut, Joint, Triple, choose, joint_of
 from synthgate.statistics.distances import (
     Distance,
     FloatArray,
@@ -82,7 +82,7 @@ def higher_order(evidence: Evidence, options: Options) -> Measurement:
     scored where affordable, else chosen by what matters in the real table.
     """
     rng = evidence.sample.rng("fidelity.higher_order")
-    joint = joint_of(evidence, rng)
+    joint = joint_of(evidence, Cut(), rng)
     if joint.candidates == 0:
         return Measurement.missing("there are no three comparable, varying columns")
     if min(joint.rows["real"], joint.rows["synthetic"]) < GROUPS:
@@ -143,7 +143,7 @@ def _score_chunk(joint: Joint, triples: list[Triple]) -> Scores:
         pool = real + holdout
         held, held_error = total_variations(real, holdout)
     fresh, spread = expected_total_variations(pool, n, m)
-    cube = (len(triples), LEVELS, LEVELS, LEVELS)
+    cube = (len(triples), *joint.shape)
     fitted = pairs_only(pool.reshape(cube))
     effect, chance = interaction_test(pool.reshape(cube), fitted)
     distance, error = total_variations(real, synthetic)
@@ -155,7 +155,7 @@ def _score_chunk(joint: Joint, triples: list[Triple]) -> Scores:
         spread=spread,
         held=held,
         held_error=held_error,
-        careless=careless_total_variations(real, fitted.reshape(len(triples), CELLS), m),
+        careless=careless_total_variations(real, fitted.reshape(len(triples), -1), m),
         effect=effect,
         chance=chance,
         left_out=np.stack(left_out),
@@ -221,7 +221,7 @@ def _findings(
 
 def _cause(joint: Joint, triple: Triple, tables: dict[str, IntArray]) -> str:
     """Say where the difference sits: in one column, between two, or only in the three together."""
-    cubes = {side: table.reshape(LEVELS, LEVELS, LEVELS) for side, table in tables.items()}
+    cubes = {side: table.reshape(joint.shape) for side, table in tables.items()}
     names = [joint.columns[at].name for at in triple]
     whole = _excess(cubes)
     parts = [((axis,), tuple(k for k in range(3) if k != axis)) for axis in range(3)]
@@ -256,7 +256,7 @@ def _finding(
     off = estimate.position is not None and estimate.position.high < 1.0
     if off:
         message += f"; the difference lies in {cause}"
-        message += _worst_cell(columns, tables["real"], tables["synthetic"])
+        message += _worst_cell(joint, columns, tables["real"], tables["synthetic"])
     return Measured(
         metric="three_way_similarity",
         message=message,
@@ -271,13 +271,13 @@ def _finding(
     )
 
 
-def _worst_cell(columns: list[Coarse], real: IntArray, synthetic: IntArray) -> str:
+def _worst_cell(joint: Joint, columns: list[Coarse], real: IntArray, synthetic: IntArray) -> str:
     """Word the cell that differs most, among those with enough real rows to be named."""
     p, q = real / max(1, real.sum()), synthetic / max(1, synthetic.sum())
     cell = int(np.argmax(np.where(real >= MIN_LEVEL_ROWS, np.abs(p - q), -1.0)))
     if real[cell] < MIN_LEVEL_ROWS:
         return ""
-    levels = np.unravel_index(cell, (LEVELS, LEVELS, LEVELS))
+    levels = np.unravel_index(cell, joint.shape)
     words = ", ".join(f"{c.name} {c.labels[int(k)]}" for c, k in zip(columns, levels, strict=True))
     return f", most of all in {words}: {q[cell]:.1%} of synthetic, {p[cell]:.1%} of real"
 

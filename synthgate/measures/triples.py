@@ -23,11 +23,8 @@ if TYPE_CHECKING:
 Codes = NDArray[np.intp]
 Triple = tuple[int, int, int]
 
-LEVELS = 6
-VALUES = LEVELS - 1
-CELLS = LEVELS**3
 MIN_LEVEL_ROWS = 10
-MIN_LEVEL_SHARE = 0.01
+OTHER, MISSING = "(other)", "(missing)"
 MAX_ROWS = 30_000
 ROW_TRIPLES = 40_000_000
 LEAST_TRIPLES, MOST_TRIPLES = 200, 1_500
@@ -36,8 +33,32 @@ SCREEN_FLOPS = 3_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """Into how many levels columns are cut, one more for missing values left aside.
+
+    Attributes
+    ----------
+    levels : int
+        For categories: the most frequent ones, and one level for all other.
+    runs : int
+        For numbers and dates: runs of about equal weight.
+    share : float
+        Least share of the real rows that a level of its own holds; it holds at least ten rows.
+    """
+
+    levels: int = 5
+    runs: int = 5
+    share: float = 0.01
+
+    @property
+    def codes(self) -> int:
+        """Levels, the one for missing values included."""
+        return self.levels + 1
+
+
+@dataclass(frozen=True, slots=True)
 class Coarse:
-    """One column cut into at most :data:`LEVELS` levels, the last one for missing values.
+    """One column cut into few levels, the last one for missing values.
 
     Attributes
     ----------
@@ -58,6 +79,12 @@ class Joint:
 
     columns: tuple[Coarse, ...]
     rows: Mapping[str, int]
+    cut: Cut
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The shape of a three-way table."""
+        return (self.cut.codes,) * 3
 
     @cached_property
     def candidates(self) -> int:
@@ -74,30 +101,31 @@ class Joint:
 
         Returns
         -------
-        int64 array, shape (triples, CELLS), or (triples, GROUPS, CELLS) when `grouped`
+        int64 array, shape (triples, cells), or (triples, GROUPS, cells) when `grouped`
         """
+        levels, cells = self.cut.codes, self.cut.codes**3
         codes = [column.codes[side] for column in self.columns]
         group = row_groups(0, self.rows[side]) if grouped else np.int64(0)
         groups = GROUPS if grouped else 1
-        out = np.empty((len(triples), groups * CELLS), np.int64)
+        out = np.empty((len(triples), groups * cells), np.int64)
         last: tuple[int, int] | None = None
         for at, (i, j, k) in enumerate(triples):
             if (i, j) != last:
-                last, pair = (i, j), ((group * LEVELS + codes[i]) * LEVELS + codes[j]) * LEVELS
-            out[at] = np.bincount(pair + codes[k], minlength=groups * CELLS)
-        return out.reshape(len(triples), GROUPS, CELLS) if grouped else out
+                last, pair = (i, j), ((group * levels + codes[i]) * levels + codes[j]) * levels
+            out[at] = np.bincount(pair + codes[k], minlength=groups * cells)
+        return out.reshape(len(triples), GROUPS, cells) if grouped else out
 
 
-def joint_of(evidence: Evidence, rng: np.random.Generator) -> Joint:
+def joint_of(evidence: Evidence, cut: Cut, rng: np.random.Generator) -> Joint:
     """Cut every comparable, varying column into coarse levels, over at most :data:`MAX_ROWS` rows a side."""
     used = {name: used_rows(side, MAX_ROWS, rng) for name, side in evidence.sides.items()}
     columns = []
     for name in evidence.shared:
         plan = evidence.plan[name]
         if plan.is_paired and all(name in side.kept for side in evidence.sides.values()):
-            coarse = _coarse(plan, {s: _take(side.kept[name], used[s]) for s, side in evidence.sides.items()})
+            coarse = _coarse(plan, cut, {s: _take(side.kept[name], used[s]) for s, side in evidence.sides.items()})
             columns += [coarse] if coarse else []
-    return Joint(tuple(columns), {name: len(rows) for name, rows in used.items()})
+    return Joint(tuple(columns), {name: len(rows) for name, rows in used.items()}, cut)
 
 
 def used_rows(side: Side, most: int, rng: np.random.Generator) -> NDArray[np.intp]:
@@ -112,44 +140,44 @@ def _take(column: Canonical, rows: NDArray[np.intp]) -> Canonical:
     return Labels(column.codes[rows], column.labels)
 
 
-def _coarse(plan: ColumnPlan, columns: Mapping[str, Canonical]) -> Coarse | None:
+def _coarse(plan: ColumnPlan, cut: Cut, columns: Mapping[str, Canonical]) -> Coarse | None:
     fine = {side: plan.encode(column) for side, column in columns.items()}
     known = sum(np.bincount(fine[side], minlength=plan.n_codes) for side in fine if side != "synthetic")
-    level, labels = _levels(plan, np.asarray(known))
+    level, labels = _levels(plan, cut, np.asarray(known))
     codes = {side: level[code] for side, code in fine.items()}
     return Coarse(plan.name, labels, codes) if len(np.unique(codes["real"])) > 1 else None
 
 
-def _levels(plan: ColumnPlan, known: IntArray) -> tuple[Codes, tuple[str, ...]]:
+def _levels(plan: ColumnPlan, cut: Cut, known: IntArray) -> tuple[Codes, tuple[str, ...]]:
     """Return the coarse level of every pair code, and what the levels stand for."""
-    least = max(MIN_LEVEL_ROWS, MIN_LEVEL_SHARE * known.sum())
-    level = np.full(len(known), VALUES, np.intp)
+    least = max(MIN_LEVEL_ROWS, cut.share * known.sum())
+    level = np.full(len(known), cut.levels, np.intp)
     if plan.role.is_discrete:
         names = plan.code_labels()
-        top = [c for c in np.argsort(-known[: plan.shown], kind="stable") if known[c] >= least][: VALUES - 1]
+        top = [c for c in np.argsort(-known[: plan.shown], kind="stable") if known[c] >= least][: cut.levels - 1]
         level[:-1] = len(top)
         level[top] = np.arange(len(top))
         shown = [names[c] for c in top]
-        return level, (*shown, *["(other)"] * (VALUES - len(shown)), "(missing)")
+        return level, (*shown, *[OTHER] * (cut.levels - len(shown)), MISSING)
     body = known[:-1]
-    starts = _cuts(body, least)
+    starts = _cuts(body, cut.runs, least)
     level[:-1] = np.searchsorted(starts, np.arange(len(body)), side="right")
     edges = np.array([plan.edges[start - 1] for start in starts])
     shown = bin_labels(edges, plan.role)
-    return level, (*shown, *[""] * (VALUES - len(shown)), "(missing)")
+    return level, (*shown, *[""] * (cut.levels - len(shown)), MISSING)
 
 
-def _cuts(body: IntArray, least: float) -> list[int]:
-    """Return where to cut bins in a row into at most :data:`VALUES` runs of about equal weight."""
+def _cuts(body: IntArray, runs: int, least: float) -> list[int]:
+    """Return where to cut bins in a row into at most `runs` runs of about equal weight."""
     cuts: list[int] = []
     total, held, begun = int(body.sum()), 0, 0
     for at in range(1, len(body)):
         held += int(body[at - 1])
         left = total - begun
-        share = left / (VALUES - len(cuts))
+        share = left / (runs - len(cuts))
         ahead = int(body[at])
         enough = held >= least and left - held >= least
-        if len(cuts) < VALUES - 1 and enough and abs(held - share) <= abs(held + ahead - share):
+        if len(cuts) < runs - 1 and enough and abs(held - share) <= abs(held + ahead - share):
             cuts.append(at)
             begun, held = begun + held, 0
     return cuts
