@@ -26,7 +26,8 @@ BoolArray = NDArray[np.bool_]
 CUT = Cut(levels=11, runs=4, share=0.0)
 CHUNK = 100
 LEAST_SHARE = 0.5
-LOOK_CLOSER = 0.7
+LOOK_CLOSER, LOOK_CLOSER_Z = 0.7, 2.5
+MOST_PAIRS = 5_000
 SHOWN_PER_SET = 4
 SHOWN = 40
 HIDDEN = f"(a combination with a part that fewer than {SMALL_CELL} real rows have)"
@@ -53,8 +54,11 @@ class Counted:
         Its place in that set's table.
     known, found, held : int64 array
         Rows of it in real and holdout together, in synthetic, and in the holdout alone.
+    far : bool array
+        Whether its share may be far from the real one; the others are as they should be.
     implied : float64 array
-        Rows of it that the real dependence would give with synthetic's own values (two columns), or pairs (three).
+        Rows of it that the real dependence would give with synthetic's own values (two columns), or pairs (three);
+        computed for the tables that hold a combination that is far off.
     totals : (int, int, int)
         Rows of all combinations on the three sides.
     sets : sequence of tuple of str
@@ -68,6 +72,7 @@ class Counted:
     known: IntArray
     found: IntArray
     held: IntArray
+    far: BoolArray
     implied: FloatArray
     totals: tuple[int, int, int]
     sets: Sequence[tuple[str, ...]] = ()
@@ -98,9 +103,11 @@ def combinations(evidence: Evidence, options: Options) -> Measurement:
     """
     rng = evidence.sample.rng("coverage.combinations")
     joint = joint_of(evidence, CUT, rng)
-    triples, candidates = choose(joint, evidence.targets, rng) if joint.candidates else ([], 0)
+    triples, _ = choose(joint, evidence.targets, rng) if joint.candidates else ([], 0)
     parts = [
-        part for part in (_pairs(evidence), _triples(evidence, joint, triples)) if part is not None and len(part.at)
+        part
+        for part in (_pairs(evidence, rng), _triples(evidence, joint, triples))
+        if part is not None and len(part.at)
     ]
     if not parts:
         return Measurement.missing("no combination of two values is expected often enough to be missed at this size")
@@ -110,7 +117,7 @@ def combinations(evidence: Evidence, options: Options) -> Measurement:
     rated = [(part, _ratios(part, z)) for part in parts]
     lost = sum(int((ratios.high < LEAST_SHARE).sum()) for _, ratios in rated)
     findings, hidden = _findings(rated, z)
-    skipped = _skipped(joint, len(triples), candidates)
+    skipped = _skipped(evidence, joint, len(triples))
     reason = (
         f"{lost:,} of {tested:,} combinations of two or three values have less than half or more than double "
         "the share that is due to them"
@@ -126,12 +133,14 @@ def combinations(evidence: Evidence, options: Options) -> Measurement:
     )
 
 
-def _pairs(evidence: Evidence) -> Counted | None:
+def _pairs(evidence: Evidence, rng: np.random.Generator) -> Counted | None:
     """Collect the combinations of two values, over all rows."""
     tables = evidence.pair_tables
     names = [pair for pair in tables["real"] if pair in tables["synthetic"]]
     if not names:
         return None
+    if len(names) > MOST_PAIRS:
+        names = [names[k] for k in np.sort(rng.choice(len(names), MOST_PAIRS, replace=False))]
     labels = {name: evidence.plan[name].code_labels() for name in {n for pair in names for n in pair}}
     parts = []
     for at, pair in enumerate(names):
@@ -139,9 +148,8 @@ def _pairs(evidence: Evidence) -> Counted | None:
         holdout = tables.get("holdout", {}).get(pair)
         held = np.zeros_like(real) if holdout is None else holdout
         known = real + held
-        implied = raked(known[None], synthetic[None])[0]
         rows, columns = (_named(labels[name]) for name in pair)
-        parts.append(_kept(at, known, synthetic, held, implied, rows[:, None] & columns[None, :]))
+        parts.append(_kept(at, known, synthetic, held, rows[:, None] & columns[None, :]))
 
     def words(at: int, cell: int) -> str | None:
         pair = names[at]
@@ -160,16 +168,23 @@ def _named(labels: Sequence[str]) -> BoolArray:
     return np.array([label not in UNNAMED for label in labels])
 
 
-def _kept(at: int, known: IntArray, found: IntArray, held: IntArray, implied: FloatArray, named: BoolArray) -> Counted:
+def _kept(at: int, known: IntArray, found: IntArray, held: IntArray, named: BoolArray) -> Counted:
     """Keep the combinations of named values that both sides together hold often enough.
 
     Choosing by the sum of both counts leaves the test that is made given that sum exact.
     """
     totals = int(known.sum()), int(found.sum()), int(held.sum())
-    share = totals[1] / max(1, totals[0] + totals[1])
-    cells = np.flatnonzero(((known + found) * share >= MIN_EXPECTED) & named)
-    flat = (known.ravel()[cells], found.ravel()[cells], held.ravel()[cells], implied.ravel()[cells])
-    return Counted(np.full(len(cells), at), cells, *flat, totals)
+    both = (known + found) * (totals[1] / max(1, totals[0] + totals[1]))
+    cells = np.flatnonzero((both >= MIN_EXPECTED) & named)
+    here, there, due = known.ravel()[cells], found.ravel()[cells], both.ravel()[cells]
+    expected = here * (totals[1] / max(1, totals[0]))
+    error = np.sqrt(due * (1 + totals[1] / max(1, totals[0])))
+    apart = np.minimum(expected, there) < LOOK_CLOSER * np.maximum(expected, there)
+    far = apart & (np.abs(there - expected) > LOOK_CLOSER_Z * error)
+    implied: FloatArray = expected.astype(np.float64)
+    if far.any():
+        implied = raked(known[None], found[None])[0].ravel()[cells]
+    return Counted(np.full(len(cells), at), cells, here, there, held.ravel()[cells], far, implied, totals)
 
 
 def _joined(parts: list[Counted], sets: Sequence[tuple[str, ...]], words: Words) -> Counted:
@@ -179,6 +194,7 @@ def _joined(parts: list[Counted], sets: Sequence[tuple[str, ...]], words: Words)
         np.concatenate([part.known for part in parts]),
         np.concatenate([part.found for part in parts]),
         np.concatenate([part.held for part in parts]),
+        np.concatenate([part.far for part in parts]),
         np.concatenate([part.implied for part in parts]),
         parts[0].totals,
         sets,
@@ -219,10 +235,9 @@ def _triples(evidence: Evidence, joint: Joint, triples: list[tuple[int, int, int
         sides = {side: joint.count(chunk, side).reshape(len(chunk), *joint.shape) for side in joint.rows}
         held = sides.get("holdout", np.zeros_like(sides["real"]))
         known, found = sides["real"] + held, sides["synthetic"]
-        implied = raked(known, found)
         for k, (a, b, c) in enumerate(chunk):
             mask = named[a][:, None, None] & named[b][None, :, None] & named[c][None, None, :]
-            parts.append(_kept(start + k, known[k], found[k], held[k], implied[k], mask))
+            parts.append(_kept(start + k, known[k], found[k], held[k], mask))
 
     sets = [tuple(joint.columns[k].name for k in triple) for triple in triples]
 
@@ -252,7 +267,7 @@ def _ratios(counted: Counted, z: float) -> Ratios:
         share = (counted.expected + half) / (counted.implied + half)
     value = np.maximum(_turned(plain), _turned(given))
     low, high = np.zeros(len(value)), np.ones(len(value))
-    close = np.flatnonzero(value < LOOK_CLOSER)
+    close = np.flatnonzero(counted.far)
     if len(close):
         ends = ratio_intervals(counted.found[close], found_of, counted.known[close], known_of, z)
         by_share, by_given = (
@@ -346,10 +361,13 @@ def _finding(counted: Counted, ratios: Ratios, at: int, z: float) -> Measured:
     )
 
 
-def _skipped(joint: Joint, scored: int, candidates: int) -> tuple[Skip, ...]:
+def _skipped(evidence: Evidence, joint: Joint, scored: int) -> tuple[Skip, ...]:
     skipped = [
         Skip("combinations", f"those that both tables hold fewer than {MIN_EXPECTED:.0f} times at synthetic's size")
     ]
+    pairs = len(evidence.pair_tables["real"])
+    if pairs > MOST_PAIRS:
+        skipped.append(Skip("pairs of columns", f"{MOST_PAIRS:,} of {pairs:,} were drawn at random"))
     if scored < joint.candidates:
         told = "those with a target, the most dependent, and a random rest"
         reason = f"{scored:,} of {joint.candidates:,} were counted: {told}"
