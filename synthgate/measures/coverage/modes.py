@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 from synthgate.canonical import Numbers
 from synthgate.catalogue import Options, measure
 from synthgate.encoding import Float32Array, vectors
-from synthgate.findings import Measurement
+from synthgate.findings import Measured, Measurement
+from synthgate.measures.coverage import diversity
 from synthgate.measures.coverage.shares import Cell, judge_cells
 from synthgate.plan import format_value
 from synthgate.threads import spread
@@ -34,7 +36,8 @@ def modes(evidence: Evidence, options: Options) -> Measurement:
 
     A region with less than half of its share is a lost mode; it is named by the columns that set it
     apart. The regions are fitted on half of the known real rows and their shares counted on the other
-    half, so that a region is not judged by the rows that drew it.
+    half, so that a region is not judged by the rows that drew it. Two findings about all rows stand before
+    the regions: whether synthetic rows come near every real row, and whether they differ from each other.
     """
     sample = evidence.sample
     coded = vectors(sample).sides
@@ -67,7 +70,31 @@ def modes(evidence: Evidence, options: Options) -> Measurement:
         for k in range(len(centres))
     ]
     result = judge_cells(cells, "region")
-    return replace(result, findings=tuple(replace(f, columns=()) for f in result.findings))
+    if result.not_assessed is not None:
+        return result
+    diverse, note = _diversity(coded, centres, words, rng)
+    return replace(
+        result,
+        findings=(*diverse, *(replace(f, columns=()) for f in result.findings)),
+        reason=result.reason + note,
+    )
+
+
+def _diversity(
+    coded: Mapping[str, Float32Array], centres: Float32Array, words: list[str], rng: np.random.Generator
+) -> tuple[list[Measured], str]:
+    """Compare how well rows cover the real ones, and how many are distinct, with fresh real rows."""
+    held = coded.get("holdout", coded["real"][:0])
+    drawn = diversity.draw(len(coded["real"]), len(coded["synthetic"]), len(held), rng)
+    if drawn is None:
+        return [], f"; diversity was not assessed: fewer than {diversity.MIN_ROWS} rows of a kind"
+    real, synthetic = coded["real"][drawn.real], coded["synthetic"][drawn.synthetic]
+    fresh = (held if drawn.has_holdout else coded["real"])[drawn.fresh]
+    regions = diversity.Regions(nearest(real, centres), nearest(synthetic, centres), words)
+    found = diversity.findings(real, fresh, synthetic, regions)
+    covered, distinct = (f.estimate.value if f.estimate else 0.0 for f in found)
+    told = f"over fresh real rows, synthetic ones reach {covered:.0%} of the neighbourhoods and are {distinct:.0%} as distinct"
+    return found, f"; {told} ({len(real):,} of each compared)"
 
 
 def k_means(rows: Float32Array, regions: int, rng: np.random.Generator) -> Float32Array:
