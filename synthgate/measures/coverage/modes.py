@@ -93,8 +93,8 @@ def _diversity(
     regions = diversity.Regions(nearest(real, centres), nearest(synthetic, centres), words)
     found = diversity.findings(real, fresh, synthetic, regions)
     covered, distinct = (f.estimate.value if f.estimate else 0.0 for f in found)
-    told = f"over fresh real rows, synthetic ones reach {covered:.0%} of the neighbourhoods and are {distinct:.0%} as distinct"
-    return found, f"; {told} ({len(real):,} of each compared)"
+    told = f"rows reach {covered:.0%} of the neighbourhoods that fresh real rows reach, and are {distinct:.0%}"
+    return found, f"; synthetic {told} as distinct ({len(real):,} of each)"
 
 
 def k_means(rows: Float32Array, regions: int, rng: np.random.Generator) -> Float32Array:
