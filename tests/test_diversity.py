@@ -42,7 +42,7 @@ def test_few_rows_repeated_with_noise_fail(make_evidence, draw_people, holdout):
     result = run(make_evidence(draw_people(2400, 1), repeated(draw_people(2400, 2), 12, 0), third))
     assert "distinct_rows_ratio" in failing(result)
     found = diversity(result)["distinct_rows_ratio"]
-    assert found.details["distinct_share"] < 0.15
+    assert found.details["distinct_share"] < 0.25
     assert "most alike: rows with" in found.message
     assert "as distinct" in result.reason
 

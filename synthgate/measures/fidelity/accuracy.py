@@ -34,7 +34,7 @@ MIN_CATEGORY = 5
 MOST_QUANTILES = 1000
 MOST_DIGITS = 20
 MAX_ROWS = 25_000
-ROW_TABLES = 35_000_000
+ROW_TABLES, MOST_TABLES = 35_000_000, 1_500
 CHUNK = 200
 EMPTY, RARE = "", "_RARE_"
 NAMES = {1: "accuracy_univariate", 2: "accuracy_bivariate", 3: "accuracy_trivariate"}
@@ -169,7 +169,7 @@ def _accuracy(
 ) -> tuple[Estimate, str]:
     """Return the mean accuracy over all sets of `size` columns, or as many as are affordable."""
     n, m = len(original[0]), len(synthetic[0])
-    every, most = comb(len(original), size), max(100, ROW_TABLES // max(1, n + m))
+    every, most = comb(len(original), size), min(MOST_TABLES, max(100, ROW_TABLES // max(1, n + m)))
     sets = list(combinations(range(len(original)), size)) if every <= most else _drawn(len(original), size, most, rng)
     shape = (LEVELS,) * size
     sums = np.zeros(3)

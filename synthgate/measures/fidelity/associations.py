@@ -92,9 +92,16 @@ def correlations(sample: Sample, trends: PairTrends) -> Correlations:
         ranked[name] = side.rows if rows is None else len(rows)
         values = [side.columns[column] if rows is None else side.columns[column][rows] for column in trends.continuous]
         spearman[name] = rank_correlations(values)
-    return Correlations(
-        trends.continuous, dict(trends.pearson), spearman, {name: side.rows for name, side in sides.items()}, ranked
-    )
+    pearson = {name: _with_diagonal(matrix, spearman[name]) for name, matrix in trends.pearson.items()}
+    rows = {name: side.rows for name, side in sides.items()}
+    return Correlations(trends.continuous, pearson, spearman, rows, ranked)
+
+
+def _with_diagonal(matrix: FloatArray, like: FloatArray) -> FloatArray:
+    """Return a matrix of pairs with the diagonal of another, which knows the columns that do not vary."""
+    out = matrix.copy()
+    np.fill_diagonal(out, np.diagonal(like))
+    return out
 
 
 def _some_rows(side: SampleSide, rng: np.random.Generator) -> NDArray[np.int64] | None:
