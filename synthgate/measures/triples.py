@@ -19,6 +19,7 @@ from synthgate.statistics.distances import IntArray
 
 if TYPE_CHECKING:
     from synthgate.evidence import Evidence, Side
+    from synthgate.sample import Sample
 
 Codes = NDArray[np.intp]
 Triple = tuple[int, int, int]
@@ -29,7 +30,7 @@ MAX_ROWS = 30_000
 ROW_TRIPLES = 40_000_000
 LEAST_TRIPLES, MOST_TRIPLES = 200, 1_500
 SCREENED_COLUMNS = 120
-SCREEN_FLOPS = 3_000_000_000
+SCREEN_FLOPS = 1_500_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +182,43 @@ def _cuts(body: IntArray, runs: int, least: float) -> list[int]:
             cuts.append(at)
             begun, held = begun + held, 0
     return cuts
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The triples to look at, chosen once and shared by all measures.
+
+    Attributes
+    ----------
+    joint : Joint
+        The columns, cut as :class:`Cut` does by default.
+    triples : tuple of (int, int, int)
+        Places in ``joint.columns``, rising.
+    candidates : int
+        How many triples they were chosen from.
+    """
+
+    joint: Joint
+    triples: tuple[Triple, ...]
+    candidates: int
+
+    def within(self, other: Joint) -> list[Triple]:
+        """Return the places of the same triples in columns that are cut in another way."""
+        at = {column.name: place for place, column in enumerate(other.columns)}
+        names = [tuple(at.get(self.joint.columns[k].name, -1) for k in triple) for triple in self.triples]
+        return [(a, b, c) for a, b, c in names if min(a, b, c) >= 0]
+
+
+def chosen_triples(evidence: Evidence) -> Chosen:
+    """Return the triples to look at: see :func:`choose`."""
+
+    def make(sample: Sample) -> Chosen:
+        rng = sample.rng("triples")
+        joint = joint_of(evidence, Cut(), rng)
+        triples, candidates = choose(joint, evidence.targets, rng) if joint.candidates else ([], 0)
+        return Chosen(joint, tuple(triples), candidates)
+
+    return evidence.sample.derive("triples", make)
 
 
 def choose(joint: Joint, targets: Sequence[str], rng: np.random.Generator) -> tuple[list[Triple], int]:

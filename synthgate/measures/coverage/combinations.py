@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from synthgate.catalogue import Options, measure
 from synthgate.findings import Estimate, Ledger, Measured, Measurement, Severity, Skip
 from synthgate.measures.coverage.shares import MIN_EXPECTED, RARE_SHARE, SMALL_CELL, overdispersion
-from synthgate.measures.triples import MISSING, OTHER, Cut, Joint, choose, joint_of
+from synthgate.measures.triples import MISSING, OTHER, Cut, Joint, chosen_triples, joint_of
 from synthgate.statistics.distances import FloatArray, IntArray
 from synthgate.statistics.intervals import ratio_intervals, z_value
 from synthgate.statistics.joint import raked
@@ -26,7 +26,7 @@ BoolArray = NDArray[np.bool_]
 CUT = Cut(levels=11, runs=4, share=0.0)
 CHUNK = 100
 LEAST_SHARE = 0.5
-LOOK_CLOSER, LOOK_CLOSER_Z = 0.7, 2.5
+LOOK_CLOSER, LOOK_CLOSER_Z = 0.6, 3.0
 MOST_PAIRS = 5_000
 SHOWN_PER_SET = 4
 SHOWN = 40
@@ -103,7 +103,7 @@ def combinations(evidence: Evidence, options: Options) -> Measurement:
     """
     rng = evidence.sample.rng("coverage.combinations")
     joint = joint_of(evidence, CUT, rng)
-    triples, _ = choose(joint, evidence.targets, rng) if joint.candidates else ([], 0)
+    triples = chosen_triples(evidence).within(joint)
     parts = [
         part
         for part in (_pairs(evidence, rng), _triples(evidence, joint, triples))

@@ -200,7 +200,8 @@ def _drawn(columns: int, size: int, most: int, rng: np.random.Generator) -> list
     while len(sets) < most:
         drawn = np.argpartition(rng.random((most, columns)), size, axis=1)[:, :size]
         sets.update(tuple(sorted(row)) for row in drawn.tolist())
-    return sorted(sorted(sets)[i] for i in rng.choice(len(sets), most, replace=False))
+    found = sorted(sets)
+    return sorted(found[k] for k in rng.choice(len(found), most, replace=False))
 
 
 def _tables(columns: list[Codes], sets: list[tuple[int, ...]], shape: tuple[int, ...]) -> IntArray:

@@ -93,8 +93,8 @@ def correlations(sample: Sample, trends: PairTrends) -> Correlations:
         values = [side.columns[column] if rows is None else side.columns[column][rows] for column in trends.continuous]
         spearman[name] = rank_correlations(values)
     pearson = {name: _with_diagonal(matrix, spearman[name]) for name, matrix in trends.pearson.items()}
-    rows = {name: side.rows for name, side in sides.items()}
-    return Correlations(trends.continuous, pearson, spearman, rows, ranked)
+    every = {name: side.rows for name, side in sides.items()}
+    return Correlations(trends.continuous, pearson, spearman, every, ranked)
 
 
 def _with_diagonal(matrix: FloatArray, like: FloatArray) -> FloatArray:

@@ -12,7 +12,7 @@ from synthgate.counts import GROUPS
 from synthgate.findings import Estimate, Json, Ledger, Measured, Measurement, Skip
 from synthgate.measures.fidelity import accuracy
 from synthgate.measures.fidelity.columns import drifted
-from synthgate.measures.triples import MIN_LEVEL_ROWS, Coarse, Cut, Joint, Triple, choose, joint_of
+from synthgate.measures.triples import MIN_LEVEL_ROWS, Coarse, Joint, Triple, chosen_triples
 from synthgate.statistics.distances import (
     Distance,
     FloatArray,
@@ -81,13 +81,12 @@ def higher_order(evidence: Evidence, options: Options) -> Measurement:
     a generator that learns pairs alone reaches it and looks right in every pair table. Triples are all
     scored where affordable, else chosen by what matters in the real table.
     """
-    rng = evidence.sample.rng("fidelity.higher_order")
-    joint = joint_of(evidence, Cut(), rng)
+    chosen = chosen_triples(evidence)
+    joint, triples, candidates = chosen.joint, list(chosen.triples), chosen.candidates
     if joint.candidates == 0:
         return Measurement.missing("there are no three comparable, varying columns")
     if min(joint.rows["real"], joint.rows["synthetic"]) < GROUPS:
         return Measurement.missing("too few rows for three-way tables")
-    triples, candidates = choose(joint, evidence.targets, rng)
     scores = _scores(joint, triples)
     z = z_value(looks=candidates)
     estimates = [_estimate(evidence, joint, scores, at, z) for at in range(len(triples))]
@@ -212,7 +211,7 @@ def _findings(
     shown = {found.columns for found in kept}
     for at in np.argsort(scores.chance - scores.effect, kind="stable")[:SHOWN_JOINT]:
         names = tuple(joint.columns[k].name for k in triples[at])
-        if names not in shown and scores.chance[at] < (1 - LEVEL) / joint.candidates:
+        if names not in shown and ends[at] >= 1.0 and scores.chance[at] < (1 - LEVEL) / joint.candidates:
             tables = {side: joint.count([triples[at]], side)[0] for side in joint.rows}
             kept.append(_finding(joint, triples[at], scores, int(at), estimates[at], tables))
     hidden = sum(max(0, n - SHOWN_PER_CAUSE) for n in causes.values())
