@@ -32,7 +32,8 @@ def test_fresh_rows_pass_and_a_shuffle_fails_in_fidelity_alone(draw_people, shuf
     assert good.passed, good
     bad = synthgate.evaluate(real, shuffle_columns(draw_people(4000, 3)), holdout=holdout, only=COUNTED)
     assert bad.outcome is Outcome.FAIL
-    assert {c.id for c in bad.failures()} <= {"fidelity.pairs", "coverage.modes"}
+    joint = {"fidelity.pairs", "fidelity.higher_order", "coverage.modes", "coverage.combinations"}
+    assert {c.id for c in bad.failures()} <= joint
     assert bad["fidelity.pairs"].status is Status.FAIL
 
 
