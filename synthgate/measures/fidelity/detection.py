@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from synthgate.catalogue import Options, measure
 from synthgate.findings import Estimate, Json, Ledger, Measured, Measurement, Position, Skip
+from synthgate.measures.fidelity.columns import DRIFT_Z
 from synthgate.measures.fidelity.explanation import Explanation, explain
 from synthgate.measures.privacy.inference import Auc, stratified_auc
 from synthgate.measures.utility.features import Columns, fit_encoder
@@ -83,8 +84,10 @@ def detection(evidence: Evidence, options: Options) -> Measurement:
         findings=(*explained.findings, *(_model(t, z, evidence.design_effect) for t in told)),
         score=score,
         ledger=Ledger(len(names), (*skipped, *explained.skipped)),
-        power=f"with {rows:,} rows of either side, an AUC of {0.5 + _null_spread(rows) * (z + 0.84):.3f} would have been "
-        f"told from guessing with probability 0.8; {explained.power}",
+        power=(
+            f"with {rows:,} rows of either side, an AUC of {0.5 + _null_spread(rows) * (z + 0.84):.3f} "
+            f"would have been told from guessing with probability 0.8; {explained.power}"
+        ),
         details={
             "rows": rows,
             "auc": strongest.auc.value,
@@ -150,7 +153,7 @@ def _fit(
 
 
 def _null_spread(rows: int) -> float:
-    """Return the standard deviation of the AUC of `rows` against `rows` rows of one population (Mann and Whitney 1947)."""
+    """Return the AUC's standard deviation for two samples of one population (Mann and Whitney 1947)."""
     return sqrt((2 * rows + 1) / (12 * rows * rows))
 
 
@@ -176,7 +179,7 @@ def _ceiling(sample: Sample, names: Sequence[str], most: int, strongest: Told) -
     if sample.holdout is None or held < LEAST_ROWS:
         return chance, "one half, the AUC of rows of one population"
     (told,) = tell_apart(sample, (sample.holdout, sample.real), names, held, (strongest.family,))
-    low, _ = told.interval(z_value(), 1.0)
+    low, _ = told.interval(DRIFT_Z, 1.0)
     if low <= 0.5:
         return chance, f"the holdout's AUC against real is {told.auc.value:.3f}, within chance of one half"
     return score_of(told.auc.value), f"the holdout's AUC against real is {told.auc.value:.3f}, more than chance"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 40_000
 LEAST_ROWS = 100
+NOTABLE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +90,22 @@ def explain(evidence: Evidence, names: list[str]) -> Explanation:
         )
         told = _finding(rule, cut, mine, theirs, z)
         held += [told] if told is not None else []
-    held.sort(
-        key=lambda f: (len(f.columns) == 1, not f.details["never_in_real"], -(f.estimate.value if f.estimate else 0))
-    )
+    held.sort(key=_rank)
     least = z * z / (halves["synthetic"][1].shape[1] + z * z)
     return Explanation(
         tuple(held),
         _left_out(len(cut), parts, sample),
         len(found),
         _reason(held),
-        f"an impossible slice of {least + LIMIT_SHOWN:.1%} of the synthetic rows would have failed",
+        f"an impossible slice of {least + NOTABLE:.1%} of the synthetic rows would have failed",
     )
 
 
-LIMIT_SHOWN = 0.01
+def _rank(found: Measured) -> tuple[bool, bool, float]:
+    """Put impossible slices first, then those with most rows out of place; columns on their own come last."""
+    value = found.estimate.value if found.estimate else 0.0
+    is_impossible = bool(found.details["never_in_real"]) and value >= NOTABLE
+    return len(found.columns) == 1, not is_impossible, -value
 
 
 def _codes(sample: Sample, sides: Sequence[SampleSide], cut: Sequence[Slicer], rng: np.random.Generator) -> CodeArray:

@@ -132,7 +132,7 @@ def evidence_of(mine: FloatArray, theirs: FloatArray, rows: tuple[int, int]) -> 
 
 
 def column_sets(columns: int, rng: np.random.Generator) -> tuple[list[tuple[int, ...]], dict[int, int]]:
-    """Return the pairs and triples to search, and how many there are of each; a seeded draw where there are too many."""
+    """Return the pairs and triples to search, and how many there are; a seeded draw where there are too many."""
     sets: list[tuple[int, ...]] = []
     for order, most in ((2, MAX_PAIRS), (3, MAX_TRIPLES)):
         if comb(columns, order) <= most:
@@ -196,11 +196,12 @@ def _seeds(half: Half, sizes: Sequence[int], sets: Iterable[tuple[int, ...]]) ->
 def _grown(half: Half, slicers: Sequence[Slicer], seeds: list[_Seed]) -> list[_Seed]:
     """Add, for the strongest seeds, the slice that they grow into when neighbouring classes are joined."""
     sizes = [slicer.size for slicer in slicers]
-    out = list(seeds)
+    out = {seed.rule.box: seed for seed in seeds}
     for by in ("excess", "evidence"):
         for seed in sorted(seeds, key=lambda s: -float(getattr(s, by)))[:SEEDS]:
-            out.append(_grow(half, slicers, sizes, seed, by))
-    return list({seed.rule.box: seed for seed in out}.values())
+            grown = _grow(half, slicers, sizes, seed, by)
+            out[grown.rule.box] = grown
+    return list(out.values())
 
 
 def _grow(half: Half, slicers: Sequence[Slicer], sizes: Sequence[int], seed: _Seed, by: str) -> _Seed:
@@ -237,7 +238,7 @@ def _choose(half: Half, seeds: list[_Seed], most: int, *, by_evidence: bool) -> 
         return []
     inside = [np.stack([seed.rule.holds(codes) for seed in seeds]) for codes in (half.synthetic, half.real)]
     dense = [held.astype(np.float32) for held in inside]
-    chosen: list[Rule] = []
+    taken: list[int] = []
     for _ in range(most):
         mine, theirs = (
             (held @ weights.astype(np.float32)).astype(np.float64) / len(weights)
@@ -248,13 +249,14 @@ def _choose(half: Half, seeds: list[_Seed], most: int, *, by_evidence: bool) -> 
             score = np.where(evidence >= CLEAR_EVIDENCE, evidence, -1.0)
         else:
             score = np.where((evidence >= LEAST_EVIDENCE) & (beyond >= LEAST_EXCESS), beyond, -1.0)
+        score[taken] = -1.0
         best = int(np.argmax(score))
         if score[best] <= 0:
             break
         best = _simplest(seeds, score, best)
-        chosen.append(seeds[best].rule)
+        taken.append(best)
         half.explain((inside[0][best], inside[1][best]))
-    return chosen
+    return [seeds[at].rule for at in taken]
 
 
 def _simplest(seeds: list[_Seed], score: FloatArray, best: int) -> int:

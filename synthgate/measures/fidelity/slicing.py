@@ -20,7 +20,7 @@ CodeArray = NDArray[np.intp]
 CUTS = 8
 HEAVY_SHARE = 0.05
 MAX_HEAVY = 6
-SHOWN_VALUES = 11
+SHOWN_VALUES = 15
 VALUE_LENGTH = 40
 DAY = 86_400_000_000.0
 OTHER = "(other)"
@@ -71,11 +71,12 @@ class Slicer:
     def encode(self, column: NDArray[Any], dictionary: tuple[str, ...]) -> CodeArray:
         """Return the class of every row of a sampled column."""
         if self.is_ordered:
-            codes = np.searchsorted([cut.at for cut in self.cuts], column, side="right")
-            return np.where(np.isnan(column), self.size - 1, codes).astype(np.intp)
+            places = np.searchsorted([cut.at for cut in self.cuts], column, side="right")
+            return np.where(np.isnan(column), self.size - 1, places).astype(np.intp)
         place = {value: at for at, value in enumerate(self.values)}
         table = [place.get(label, len(self.values)) for label in dictionary]
-        return np.array([*table, self.size - 1], np.intp)[column]
+        codes: CodeArray = np.array([*table, self.size - 1], np.intp)[column]
+        return codes
 
     def words(self, first: int, last: int) -> str:
         """Return the condition that a row lies in the classes from `first` to `last`."""
