@@ -38,10 +38,12 @@ KNOWN_FACTORS = {
 FACTOR_TOLERANCE = 0.02
 STRONG = 0.1
 LOST = 0.2
+ALL_LOST = 0.3
+EMPTY = 0.1
 WEAKENED = 0.75
 KEPT = 0.8
 MOST = 0.6
-LEAST_PAIRS = 3
+LEAST_PAIRS = 2
 LEAST_REGIONS = 2
 NAMED = 3
 
@@ -166,12 +168,15 @@ def _tails(facts: Facts, before: tuple[Diagnosis, ...]) -> list[Diagnosis]:
     if any(d.name == "mode collapse" for d in before):
         return []
     moved = {c for d in before if d.name in ("unit change", "shifted dates", "shifted values") for c in d.columns}
-    clipped: dict[str, bool] = {}
+    ends: dict[tuple[str, str], list[float]] = {}
     for finding in facts.failing("coverage.ranges"):
         details, column = finding.measured.details, finding.measured.columns[0]
-        found, expected = _number(details.get("found")), _number(details.get("expected"))
-        if column not in moved and found < expected:
-            clipped[column] = clipped.get(column, False) or found == 0
+        found, end = _number(details.get("found")), str(details.get("name")).split(" ")[0]
+        if column not in moved and found < _number(details.get("expected")):
+            ends.setdefault((column, end), []).append(found)
+    clipped: dict[str, bool] = {}
+    for (column, _), rows in ends.items():
+        clipped[column] = clipped.get(column, False) or not any(rows)
     out = []
     for name, wanted, words in (
         ("clipped tails", True, "end too early: nothing lies in an outer tail that real rows fill"),
@@ -208,13 +213,14 @@ class _Kept:
         return list(dict.fromkeys(name for names, _, _ in self.pairs for name in names))
 
 
-def _dependence(facts: Facts) -> _Kept:
+def _dependence(facts: Facts, without: Iterable[str] = ()) -> _Kept:
+    """Return the association of the pairs that depend on each other in real, those of some columns left out."""
     check = facts.checks.get("fidelity.pairs")
     pairs = []
     for finding in check.findings if check else ():
         details = finding.measured.details
         real, synthetic = details.get("association_real"), details.get("association_synthetic")
-        if real is None or synthetic is None:
+        if real is None or synthetic is None or set(without) & set(finding.measured.columns):
             continue
         if _number(real) >= STRONG and _number(details.get("dependence")) > 0:
             pairs.append((finding.measured.columns, _number(real) ** 2, _number(synthetic) ** 2))
@@ -238,7 +244,7 @@ def _weak_dependence(facts: Facts, before: tuple[Diagnosis, ...]) -> list[Diagno
     overall = kept.share()
     if overall is None:
         return []
-    if overall < LOST:
+    if overall < ALL_LOST:
         sentence = f"the columns hardly depend on each other: {overall:.0%} of the real association is left"
         return [_made("independent columns", sentence, "clear", ["fidelity.pairs"], [])]
     weak = [c for c in kept.columns if (left := kept.share(c)) is not None and left < WEAKENED]
@@ -252,32 +258,33 @@ def _loose_columns(facts: Facts, before: tuple[Diagnosis, ...]) -> list[Diagnosi
     """Name single columns that were drawn apart from the others, which are right."""
     if {d.name for d in before} & {"independent columns", "weakened dependence", "mode collapse"}:
         return []
-    kept = _dependence(facts)
     moved = {c for d in before for c in d.columns}
-    sure = {c for names in _failing_pairs(facts) for c in names} - moved
+    kept = _dependence(facts, without=moved)
+    sure = {c for names in _failing_pairs(facts) if not moved & set(names) for c in names}
     loose = [c for c in kept.columns if c in sure and (left := kept.share(c)) is not None and left < LOST]
-    loose = _culprits(kept, loose)
+    targets = {f.measured.columns[0] for f in facts.failing("utility.tstr") if f.measured.columns}
+    loose = _culprits(kept, sorted(loose, key=lambda c: c not in targets))
     rest = kept.share(without=loose)
     if not loose or rest is None or rest < KEPT or len(loose) > max(1, len(kept.columns) // 3):
         return []
-    targets = {f.measured.columns for f in facts.failing("utility.tstr")}
     checks = ["fidelity.pairs", *(["utility.tstr"] if targets else [])]
-    if all((name,) in targets for name in loose):
+    if set(loose) <= targets:
         return [_labels(loose, "have nothing to do with the rest of their rows", "clear", checks)]
-    words = (
-        "was drawn apart from the other columns: its" if len(loose) == 1 else "were drawn apart from the others: their"
-    )
+    twins = [names for names, _, _ in kept.pairs if loose[0] in names]
+    if len(loose) == 1 and len(twins) == 1 and sum(bool(set(p[0]) & set(twins[0])) for p in kept.pairs) == 1:
+        sentence = f"{_listed(twins[0])} no longer depend on each other"
+        return [_made("independent columns", sentence, "clear", checks, twins[0])]
+    words = "was drawn apart from the others: its" if len(loose) == 1 else "were drawn apart from the others: their"
     sentence = f"{_listed(loose)} {words} own distribution may be right, what it depends on is lost"
     return [_made("independent columns", sentence, "clear", checks, loose)]
 
 
 def _culprits(kept: _Kept, loose: list[str]) -> list[str]:
-    """Leave out columns whose pairs are lost only because of another column's: the fewest that explain all go first."""
+    """Leave out columns whose pairs are lost only because of another column's; ties keep their order."""
     out: list[str] = []
     for column in sorted(loose, key=lambda c: -sum(c in names for names, _, _ in kept.pairs)):
-        apart = kept.share(column)
         own = [p for p in kept.pairs if column in p[0] and not set(out) & set(p[0])]
-        if apart is not None and own and sum(h for _, _, h in own) < LOST * sum(r for _, r, _ in own):
+        if own and sum(here for _, _, here in own) < LOST * sum(there for _, there, _ in own):
             out.append(column)
     return out
 
@@ -349,7 +356,7 @@ def _missing_groups(facts: Facts, before: tuple[Diagnosis, ...]) -> list[Diagnos
     """Name groups of rows that synthetic lacks: mode collapse, where nothing else explains it."""
     if {d.name for d in before} & {"independent columns", "weakened dependence", "shuffled or noisy target"}:
         return []
-    moved = {c for d in before for c in d.columns}
+    moved = {c for d in before if d.name != "dropped rare cases" for c in d.columns}
     regions = [
         f
         for f in facts.failing("coverage.modes")
@@ -360,7 +367,7 @@ def _missing_groups(facts: Facts, before: tuple[Diagnosis, ...]) -> list[Diagnos
         for f in _slices(facts)
         if f.measured.details.get("direction") == "too few"
         and not moved & set(f.measured.columns)
-        and _number(f.measured.details.get("synthetic_share")) < 0.25 * _number(f.measured.details.get("real_share"))
+        and _number(f.measured.details.get("synthetic_share")) < EMPTY * _number(f.measured.details.get("real_share"))
     ]
     checks = [c for c, there in (("coverage.modes", regions), ("fidelity.detection", gone)) if there]
     if len(regions) >= LEAST_REGIONS and not moved:
@@ -412,12 +419,12 @@ MODES: tuple[Mode, ...] = (
     _unit_change,
     _shifted,
     _rounding,
+    _dropped,
     _weak_dependence,
     _missing_groups,
     _loose_columns,
     _noisy_target,
     _tails,
     _memorised,
-    _dropped,
     _broken_subgroup,
 )
