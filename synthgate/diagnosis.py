@@ -85,7 +85,22 @@ def diagnose(checks: Iterable[CheckResult]) -> tuple[Diagnosis, ...]:
     found: list[Diagnosis] = []
     for mode in MODES:
         found += mode(facts, tuple(found))
-    return tuple(sorted(found, key=lambda d: d.confidence != "clear"))
+    merged = [_merged([d for d in found if d.name == name]) for name in dict.fromkeys(d.name for d in found)]
+    return tuple(sorted(merged, key=lambda d: d.confidence != "clear"))
+
+
+def _merged(same: Sequence[Diagnosis]) -> Diagnosis:
+    """Return the diagnoses of one name as one: the first in full, the other columns by name beyond a few."""
+    sentence = "; ".join(d.sentence for d in same[:NAMED])
+    if len(same) > NAMED:
+        sentence += f"; likewise {_listed([c for d in same[NAMED:] for c in d.columns])}"
+    return Diagnosis(
+        name=same[0].name,
+        sentence=sentence,
+        confidence="clear" if all(d.confidence == "clear" for d in same) else "likely",
+        checks=tuple(dict.fromkeys(check for d in same for check in d.checks)),
+        columns=tuple(dict.fromkeys(column for d in same for column in d.columns)),
+    )
 
 
 Mode: TypeAlias = Callable[[Facts, tuple[Diagnosis, ...]], list[Diagnosis]]
@@ -111,7 +126,7 @@ def _unit_change(facts: Facts, _: tuple[Diagnosis, ...]) -> list[Diagnosis]:
         words = _factor_words(factor)
         confidence: Confidence = "clear" if words else "likely"
         size = f"multiplied by {factor:.4g}" if factor > 1 else f"divided by {1 / factor:.4g}"
-        sentence = f"{column} looks {size}" + (f": {words}" if words else "") + "; its shape is right otherwise"
+        sentence = f"{column} looks {size}" + (f": {words}" if words else "") + " (its shape is right)"
         out.append(_made("unit change", sentence, confidence, ["fidelity.columns"], [column]))
     return out
 
@@ -135,7 +150,7 @@ def _shifted(facts: Facts, _: tuple[Diagnosis, ...]) -> list[Diagnosis]:
         size = f"about {abs(shift):,.0f} days" if is_date else f"about {abs(shift):.4g}"
         way = ("late" if shift > 0 else "early") if is_date else ("too high" if shift > 0 else "too low")
         name = "shifted dates" if is_date else "shifted values"
-        sentence = f"{column} lies {size} {way}; its shape is right otherwise"
+        sentence = f"{column} lies {size} {way} (its shape is right)"
         out.append(_made(name, sentence, "clear", ["fidelity.columns"], [column]))
     return out
 

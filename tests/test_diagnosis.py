@@ -244,3 +244,13 @@ def test_defects_are_diagnosed(shared_data: Path, defect: str, name: str, column
     found = told(real, synthetic, holdout=holdout)
     assert name in found
     assert columns <= set(found[name].columns)
+
+
+def test_many_columns_make_one_diagnosis(sides: tuple[pa.Table, pa.Table]) -> None:
+    _real, _synthetic = sides
+    names = ["c1", "c2", "c3", "c4", "c5"]
+    wide = [pa.table(dict.fromkeys(names, side["height"])) for side in sides]
+    scaled = pa.table({name: pc.multiply(wide[1][name], 100.0) for name in names})
+    (only,) = synthgate.evaluate(wide[0], scaled, only=["fidelity.columns"]).diagnosis
+    assert only.columns == tuple(names)
+    assert "likewise c4 and c5" in only.sentence
