@@ -421,7 +421,8 @@ def _broken_subgroup(facts: Facts, before: tuple[Diagnosis, ...]) -> list[Diagno
     name = "impossible combinations" if never else "broken subgroup"
     told = "rows that never occur in real" if never else "a subgroup does not behave as in real"
     first = (never or wrong)[0]
-    more = f", and {len(wrong) - 1:,} more such slices" if len(wrong) > 1 else ""
+    rest = len(wrong) - 1
+    more = f", and {rest:,} more such slice{'s' if rest > 1 else ''}" if rest else ""
     columns = list(dict.fromkeys(c for f in wrong[:NAMED] for c in f.measured.columns))
     return [_made(name, f"{told}: {first.measured.message}{more}", "clear", ["fidelity.detection"], columns)]
 

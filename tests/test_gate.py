@@ -32,7 +32,7 @@ def test_fresh_rows_pass_and_a_shuffle_fails_in_fidelity_alone(draw_people, shuf
     assert good.passed, good
     bad = synthgate.evaluate(real, shuffle_columns(draw_people(4000, 3)), holdout=holdout, only=COUNTED)
     assert bad.outcome is Outcome.FAIL
-    assert {c.id for c in bad.failures()} <= {"fidelity.pairs", "coverage.modes"}
+    assert {c.id for c in bad.failures()} <= {"fidelity.pairs", "fidelity.detection", "coverage.modes"}
     assert bad["fidelity.pairs"].status is Status.FAIL
 
 
