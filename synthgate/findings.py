@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
@@ -224,6 +224,31 @@ class CheckResult:
     def failed(self) -> tuple[Finding, ...]:
         """The findings that fail."""
         return tuple(f for f in self.findings if f.status is Status.FAIL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """A failure mode, told from findings that fail together.
+
+    Attributes
+    ----------
+    name : str
+        Such as ``"unit change"``.
+    sentence : str
+        What seems to have happened, in plain words.
+    confidence : "clear" or "likely"
+        Whether the findings leave hardly another explanation, or this is merely the best one.
+    checks : tuple of str
+        The checks that it stands on.
+    columns : tuple of str
+        The columns it is about; empty for the whole table.
+    """
+
+    name: str
+    sentence: str
+    confidence: Literal["clear", "likely"]
+    checks: tuple[str, ...]
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthgate.findings import CheckResult, Json, Outcome, RunInfo, Severity, Status
+from synthgate.diagnosis import diagnose
+from synthgate.findings import CheckResult, Diagnosis, Json, Outcome, RunInfo, Severity, Status
 
 SCHEMA_VERSION = 1
 """Of ``result.json``; raised when a key is removed or changes its meaning."""
@@ -49,6 +50,11 @@ class Verdict:
                 at = check.score.position.value if check.score.position else check.score.value
                 values.append(min(1.0, max(0.0, at)))
         return {family: sum(v) / len(v) if v else None for family, v in families.items()}
+
+    @property
+    def diagnosis(self) -> tuple[Diagnosis, ...]:
+        """The failure modes that the findings point to, in words; empty when none is clear."""
+        return diagnose(self.checks)
 
     def __getitem__(self, check_id: str) -> CheckResult:
         for check in self.checks:

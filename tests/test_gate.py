@@ -32,7 +32,9 @@ def test_fresh_rows_pass_and_a_shuffle_fails_in_fidelity_alone(draw_people, shuf
     assert good.passed, good
     bad = synthgate.evaluate(real, shuffle_columns(draw_people(4000, 3)), holdout=holdout, only=COUNTED)
     assert bad.outcome is Outcome.FAIL
-    joint = {"fidelity.pairs", "fidelity.higher_order", "coverage.modes", "coverage.combinations"}
+    joint = {
+        "fidelity.pairs", "fidelity.higher_order", "fidelity.detection", "coverage.modes", "coverage.combinations",
+    }  # fmt: skip
     assert {c.id for c in bad.failures()} <= joint
     assert bad["fidelity.pairs"].status is Status.FAIL
 

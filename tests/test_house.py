@@ -36,6 +36,7 @@ LAYERS = {
         "gatefile",
         "schemas",
         "judging",
+        "diagnosis",
         "verdict",
         "results",
         "ratchet",

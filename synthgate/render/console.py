@@ -45,6 +45,11 @@ def render(verdict: Verdict, *, color: bool) -> str:
     sign = story.OUTCOMES[verdict.outcome]
     head = paint(f"{sign.symbol} {sign.word.upper()}", f"1;{CODES[OUTCOME_STATUS[verdict.outcome]]}")
     lines = [head, *_block(story.opening(verdict), "  "), ""]
+    diagnosed = story.diagnosed(verdict)
+    if diagnosed:
+        lines += [paint("What seems to have gone wrong", "1")]
+        lines += [part for title, told in diagnosed for part in _block(f"{title}: {told}", "  ")]
+        lines += [""]
     for check in story.troubles(verdict):
         lines += _trouble(check, paint)
     left = story.left_open(verdict)

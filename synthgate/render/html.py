@@ -108,6 +108,7 @@ def _view(verdict: Verdict) -> dict[str, Any]:
         "run": verdict.run,
         "sign": story.OUTCOMES[verdict.outcome],
         "opening": story.opening(verdict),
+        "diagnosed": story.diagnosed(verdict),
         "counts": story.tally(verdict.checks),
         "scores": verdict.scores,
         "cards": [(family, grouped[family]) for family in cards],

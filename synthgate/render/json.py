@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
-from synthgate.findings import CheckResult, DataInfo, Estimate, Finding, Json, RunInfo
+from synthgate.findings import CheckResult, DataInfo, Diagnosis, Estimate, Finding, Json, RunInfo
 from synthgate.verdict import SCHEMA_VERSION, Verdict
 
 # Invisible, direction-changing and unpaired characters are legal in JSON text, but not safe to look at.
@@ -27,6 +27,7 @@ def as_dict(verdict: Verdict) -> dict[str, Json]:
         "seed": run.seed,
         "data": data,
         "scores": {family: _plain(score) for family, score in verdict.scores.items()},
+        "diagnosis": [_diagnosis(found) for found in verdict.diagnosis],
         "run": _run(run),
         "checks": [_check(check) for check in verdict.checks],
     }
@@ -70,6 +71,16 @@ def _plain(value: Any) -> Json:
     if isinstance(value, Sequence):
         return [_plain(item) for item in value]
     raise TypeError(f"a verdict holds a {type(value).__name__}, and JSON has no such thing: {value!r:.80}")
+
+
+def _diagnosis(found: Diagnosis) -> dict[str, Json]:
+    return {
+        "name": found.name,
+        "sentence": found.sentence,
+        "confidence": found.confidence,
+        "checks": list(found.checks),
+        "columns": list(found.columns),
+    }
 
 
 def _data(side: DataInfo | None) -> Json:

@@ -21,6 +21,7 @@ def render(verdict: Verdict) -> str:
     sign = story.OUTCOMES[verdict.outcome]
     page = Page(end=_judged(verdict))
     page.add([f"## {sign.symbol} synthgate: {sign.word}", "", safe(story.opening(verdict)), ""])
+    page.add(_diagnosis(verdict))
     page.add(_families(verdict))
     troubles, left = story.troubles(verdict), story.left_open(verdict)
     for title, checks, block in (
@@ -80,6 +81,11 @@ def _prose(text: str) -> str:
 
 def _code(text: str) -> str:
     return f"<code>{safe(text)}</code>"
+
+
+def _diagnosis(verdict: Verdict) -> list[str]:
+    lines = [f"- **{safe(title)}**: {safe(told)}" for title, told in story.diagnosed(verdict)]
+    return ["**What seems to have gone wrong**", "", *lines, ""] if lines else []
 
 
 def _families(verdict: Verdict) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isnan
 
 from synthgate.findings import CheckResult, Finding, Limit, Outcome, Severity, Status
-from synthgate.render.text import TIMES, count, listed, name, plain
+from synthgate.render.text import TIMES, count, listed, name, plain, sentence
 from synthgate.verdict import Verdict, blocks
 
 
@@ -173,6 +173,14 @@ def opening(verdict: Verdict) -> str:
     caveats += [f"{count(openly, 'question')} left open"] if openly else []
     note = f", with {' and '.join(caveats)}" if caveats else ""
     return f"By this gate, the table may be used in place of the real one: {passed}{note}."
+
+
+def diagnosed(verdict: Verdict) -> list[tuple[str, str]]:
+    """Return what seems to have gone wrong: each failure mode's name with how sure it is, and its sentence."""
+    return [
+        (name(d.name).capitalize() + (" (likely)" if d.confidence == "likely" else ""), sentence(d.sentence))
+        for d in verdict.diagnosis
+    ]
 
 
 def family_line(checks: list[CheckResult]) -> str:

@@ -57,6 +57,22 @@ def newcombe(
     return gap - sqrt((a - low_a) ** 2 + (high_b - b) ** 2), gap + sqrt((high_a - a) ** 2 + (b - low_b) ** 2)
 
 
+def scaled_difference(
+    successes: tuple[float, float], trials: tuple[float, float], factor: float, z: float = 1.959963984540054
+) -> tuple[float, float]:
+    """Return the interval of one share less `factor` times another, the two being independent.
+
+    The intervals of both shares are put together as in Newcombe's (factor 1), which holds for any linear
+    contrast (MOVER; Zou and Donner 2008, Statistics in Medicine 27, 1693-1702).
+    """
+    (low_a, high_a), (low_b, high_b) = (wilson(s, t, z) for s, t in zip(successes, trials, strict=True))
+    a, b = (s / t if t else 0.0 for s, t in zip(successes, trials, strict=True))
+    value = a - factor * b
+    below = sqrt((a - low_a) ** 2 + (factor * (high_b - b)) ** 2)
+    above = sqrt((high_a - a) ** 2 + (factor * (b - low_b)) ** 2)
+    return value - below, value + above
+
+
 def ratio_interval(found: int, found_of: int, expected: int, expected_of: int, z: float) -> tuple[float, float]:
     """Return the interval of the ratio of two small shares, ``(found / found_of) / (expected / expected_of)``.
 

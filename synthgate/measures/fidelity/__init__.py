@@ -1,5 +1,5 @@
 """Fidelity: does the synthetic table follow the real one's distributions?"""
 
-from synthgate.measures.fidelity import columns, higher_order, pairs
+from synthgate.measures.fidelity import columns, detection, higher_order, pairs
 
-__all__ = ["columns", "higher_order", "pairs"]
+__all__ = ["columns", "detection", "higher_order", "pairs"]

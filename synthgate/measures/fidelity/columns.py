@@ -11,6 +11,7 @@ from synthgate.catalogue import Options, measure
 from synthgate.counts import ColumnCounts
 from synthgate.findings import Estimate, Json, Ledger, Limit, Measured, Measurement, Position, Skip
 from synthgate.measures.fidelity import compatible
+from synthgate.measures.fidelity.traits import traits
 from synthgate.plan import ColumnPlan, bin_labels
 from synthgate.roles import Role
 from synthgate.statistics.distances import (
@@ -39,6 +40,7 @@ DRIFT_Z = 3.0
 SHOWN_CATEGORIES = 12
 SMALL_CELL = 10
 MIN_MISSING_SIMILARITY = 0.95
+TOLD_BELOW = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,8 @@ def _column(evidence: Evidence, plan: ColumnPlan, z: float) -> tuple[list[Measur
     if plan.role.is_discrete:
         return [_finding("tv_complement", plan, estimate, details), missing, *shown], estimate
     shape = _ks_estimate(real, synthetic, holdout, z, evidence.design_effect)
+    if any(e.position is not None and e.position.value < TOLD_BELOW for e in (shape, estimate)):
+        details["traits"] = traits(plan, real.numbers, synthetic.numbers)
     _, spread = real.numbers.mean_std()
     gap = wasserstein(real.numbers, synthetic.numbers)
     if spread > 0 and np.isfinite(gap / spread):
