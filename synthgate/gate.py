@@ -11,6 +11,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from synthgate.bridges.sdmetrics import settle
 from synthgate.bridges.sdv import Metadata, read_metadata
 from synthgate.cache import cache_folder, cache_key, load, reused, store
 from synthgate.catalogue import find_measure
@@ -131,6 +132,7 @@ def _remembered(policy: Gate, tables: Mapping[str, Table], described: Metadata, 
 
 
 def _judged(policy: Gate, tables: Mapping[str, Table], described: Metadata, clock: Clock) -> Verdict:
+    policy = settle(policy, tables["real"].schema.names, tables, described.keys)
     evidence = gather(policy, tables, described, clock)
     waivers = Waivers(policy.waivers, datetime.now(UTC).date(), set())
     checks = tuple(run_check(check, evidence, waivers, clock) for check in policy.checks)

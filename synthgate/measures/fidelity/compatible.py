@@ -32,6 +32,7 @@ BINS = 10
 CORRELATION_THRESHOLD = 0.5
 ASSOCIATION_THRESHOLD = 0.3
 DENSE_CELLS = 4_000_000
+BLOCK = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def pair_trends(evidence: Evidence) -> PairTrends:
     sample = evidence.sample
     names = [c.name for c in evidence.plan.columns if c.is_paired and c.name in sample.roles]
     continuous = {name for name in names if sample.roles[name].is_continuous}
-    correlations = _Correlations(sample, sorted(continuous))
+    correlations = Correlations(sample, sorted(continuous))
     codes = _Codes(sample)
     pairs: dict[PairName, Json] = {}
     everything: list[float] = []
@@ -100,6 +101,8 @@ def pair_trends(evidence: Evidence) -> PairTrends:
         )
         threshold = CORRELATION_THRESHOLD if both else ASSOCIATION_THRESHOLD
         meets = bool(np.isfinite(strength) and abs(strength) > threshold)
+        if both and strength == 0:
+            score = float("nan")  # SDMetrics leaves out what is at or below a threshold of zero, too
         if np.isfinite(score):
             everything.append(score)
             strong.extend([score] if meets else [])
@@ -120,13 +123,22 @@ def pair_trends(evidence: Evidence) -> PairTrends:
     )
 
 
-class _Correlations:
-    """Pearson correlations of both sides, with pairwise deletion of missing values."""
+class Correlations:
+    """Pearson or Spearman correlations of both sides, with pairwise deletion of missing values.
 
-    def __init__(self, sample: Sample, names: list[str]) -> None:
+    Parameters
+    ----------
+    sample : Sample
+    names : list of str
+        Continuous columns.
+    ranked : bool
+        Correlate ranks, ties sharing their mean (Spearman), instead of values (Pearson).
+    """
+
+    def __init__(self, sample: Sample, names: list[str], *, ranked: bool = False) -> None:
         self.at = {name: k for k, name in enumerate(names)}
-        self.real = _correlation_matrix(sample.real, names)
-        self.synthetic = _correlation_matrix(sample.synthetic, names)
+        self.real = _correlation_matrix(sample.real, names, ranked=ranked)
+        self.synthetic = _correlation_matrix(sample.synthetic, names, ranked=ranked)
 
     def score(self, a: str, b: str) -> tuple[float, float]:
         """Return the score of a pair and the real correlation."""
@@ -134,24 +146,40 @@ class _Correlations:
         return float(1 - abs(real - synthetic) / 2), float(real)
 
 
-def _correlation_matrix(side: SampleSide, names: list[str]) -> NDArray[np.float64]:
+def _correlation_matrix(side: SampleSide, names: list[str], *, ranked: bool) -> NDArray[np.float64]:
     out = np.full((len(names), len(names)), np.nan)
     if not names or side.rows < 2:
         return out
     data = [side.columns[name] for name in names]
     gone = [np.isnan(row) for row in data]
     whole = [not missing.any() for missing in gone]
-    unit = [_unit(row) if complete else None for row, complete in zip(data, whole, strict=True)]
+    form = _ranks if ranked else np.asarray
+    unit = [_unit(form(row)) if complete else None for row, complete in zip(data, whole, strict=True)]
+    vary = [k for k, row in enumerate(unit) if row is not None]
+    if vary:
+        out[np.ix_(vary, vary)] = _products([row for row in unit if row is not None])
     for i, j in combinations(range(len(names)), 2):
-        left, right = unit[i], unit[j]
-        if whole[i] and whole[j]:
-            value = float("nan") if left is None or right is None else float((left * right).sum())
-        else:
+        if not (whole[i] and whole[j]):
             keep = ~(gone[i] | gone[j])
-            value = pearson(data[i][keep], data[j][keep])
-        out[i, j] = out[j, i] = value
+            out[i, j] = out[j, i] = pearson(form(data[i][keep]), form(data[j][keep]))
     clipped: NDArray[np.float64] = np.clip(out, -1, 1)
     return clipped
+
+
+def _products(rows: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return the scalar products of every two of the vectors, block by block: the copy stays small."""
+    out = np.zeros((len(rows), len(rows)))
+    for start in range(0, len(rows[0]), BLOCK):
+        block = np.stack([row[start : start + BLOCK] for row in rows])
+        out += block @ block.T
+    return out
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    from scipy.stats import rankdata
+
+    ranks: NDArray[np.float64] = rankdata(values)
+    return ranks
 
 
 def pearson(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
@@ -211,11 +239,12 @@ class _Codes:
         else:
             cells, flat = np.unique(np.concatenate((real, synthetic)), return_inverse=True)
             counted = [np.bincount(part, minlength=len(cells)) for part in (flat[: len(real)], flat[len(real) :])]
-            return _similarity(counted), uncorrected_v(_dense(real, columns))
-        return _similarity(counted), uncorrected_v(counted[0].reshape(rows, columns))
+            return similarity(counted), uncorrected_v(_dense(real, columns))
+        return similarity(counted), uncorrected_v(counted[0].reshape(rows, columns))
 
 
-def _similarity(counted: list[NDArray[np.int64]]) -> float:
+def similarity(counted: list[NDArray[np.int64]]) -> float:
+    """Return one minus the total variation distance of two tables of counts."""
     real, synthetic = (table / table.sum() for table in counted)
     return float(1 - np.abs(real - synthetic).sum() / 2)
 
