@@ -7,8 +7,9 @@ millionth of a row, and pairs of weak association leave the mean. They are shown
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ CORRELATION_THRESHOLD = 0.5
 ASSOCIATION_THRESHOLD = 0.3
 DENSE_CELLS = 4_000_000
 BLOCK = 16_384
+TIE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,20 @@ def tv_complement(real: ColumnCounts, synthetic: ColumnCounts) -> float:
     return 1 - 0.5 * float(np.abs(found / found.sum() - known / known.sum()).sum())
 
 
-def pair_trends(evidence: Evidence) -> PairTrends:
-    """Return Column Pair Trends: ``CorrelationSimilarity`` or ``ContingencySimilarity`` per pair."""
+def pair_trends(
+    evidence: Evidence,
+    correlation_threshold: float = CORRELATION_THRESHOLD,
+    association_threshold: float = ASSOCIATION_THRESHOLD,
+) -> PairTrends:
+    """Return Column Pair Trends: ``CorrelationSimilarity`` or ``ContingencySimilarity`` per pair.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    correlation_threshold, association_threshold : float
+        Pairs whose real correlation or Cramer's V lies at or below are left out of the mean; no association is
+        computed, and no pair left out, when its threshold is 0.
+    """
     sample = evidence.sample
     names = [c.name for c in evidence.plan.columns if c.is_paired and c.name in sample.roles]
     continuous = {name for name in names if sample.roles[name].is_continuous}
@@ -99,9 +113,12 @@ def pair_trends(evidence: Evidence) -> PairTrends:
         score, strength = (
             correlations.score(a, b) if both else codes.score(a, b, mixed=(a in continuous) != (b in continuous))
         )
-        threshold = CORRELATION_THRESHOLD if both else ASSOCIATION_THRESHOLD
-        meets = bool(np.isfinite(strength) and abs(strength) > threshold)
-        if both and strength == 0:
+        if both:
+            meets = correlations.exceeds(a, b, correlation_threshold)
+        else:
+            table = partial(codes.table, a, b)
+            meets = association_threshold == 0 or exceeds(strength, association_threshold, table)
+        if both and not correlations.exceeds(a, b, 0.0):
             score = float("nan")  # SDMetrics leaves out what is at or below a threshold of zero, too
         if np.isfinite(score):
             everything.append(score)
@@ -137,6 +154,7 @@ class Correlations:
 
     def __init__(self, sample: Sample, names: list[str], *, ranked: bool = False) -> None:
         self.at = {name: k for k, name in enumerate(names)}
+        self.ranked, self.columns = ranked, sample.real.columns
         self.real = _correlation_matrix(sample.real, names, ranked=ranked)
         self.synthetic = _correlation_matrix(sample.synthetic, names, ranked=ranked)
 
@@ -144,6 +162,18 @@ class Correlations:
         """Return the score of a pair and the real correlation."""
         real, synthetic = self.real[self.at[a], self.at[b]], self.synthetic[self.at[a], self.at[b]]
         return float(1 - abs(real - synthetic) / 2), float(real)
+
+    def exceeds(self, a: str, b: str, threshold: float) -> bool:
+        """Whether the real correlation lies above a threshold, ties decided by the arithmetic that SDMetrics uses."""
+        strength = abs(float(self.real[self.at[a], self.at[b]]))
+        if not abs(strength - threshold) < TIE or np.isnan(strength):
+            return strength > threshold
+        from scipy.stats import pearsonr, spearmanr
+
+        keep = ~(np.isnan(self.columns[a]) | np.isnan(self.columns[b]))
+        pair = self.columns[a][keep], self.columns[b][keep]
+        found = spearmanr(*pair).statistic if self.ranked else pearsonr(*pair).statistic
+        return abs(float(found)) > threshold
 
 
 def _correlation_matrix(side: SampleSide, names: list[str], *, ranked: bool) -> NDArray[np.float64]:
@@ -153,7 +183,7 @@ def _correlation_matrix(side: SampleSide, names: list[str], *, ranked: bool) -> 
     data = [side.columns[name] for name in names]
     gone = [np.isnan(row) for row in data]
     whole = [not missing.any() for missing in gone]
-    form = _ranks if ranked else np.asarray
+    form: Callable[[NDArray[np.float64]], NDArray[np.float64]] = _ranks if ranked else np.asarray
     unit = [_unit(form(row)) if complete else None for row, complete in zip(data, whole, strict=True)]
     vary = [k for k, row in enumerate(unit) if row is not None]
     if vary:
@@ -223,6 +253,12 @@ class _Codes:
         size = len(self.sample.dictionaries[name]) + 1
         return np.where(column < 0, size - 1, column).astype(np.int64), size
 
+    def table(self, a: str, b: str) -> NDArray[np.int64]:
+        """Return the real contingency table of a pair that is not of two continuous columns."""
+        roles = self.sample.roles
+        (left, _), (right, columns) = (self.of("real", n, binned=roles[n].is_continuous) for n in (a, b))
+        return dense(left * columns + right, columns)
+
     def score(self, a: str, b: str, *, mixed: bool) -> tuple[float, float]:
         """Return the score of a pair, and Cramer's V of the real table."""
         roles = self.sample.roles
@@ -239,8 +275,27 @@ class _Codes:
         else:
             cells, flat = np.unique(np.concatenate((real, synthetic)), return_inverse=True)
             counted = [np.bincount(part, minlength=len(cells)) for part in (flat[: len(real)], flat[len(real) :])]
-            return similarity(counted), uncorrected_v(_dense(real, columns))
+            return similarity(counted), uncorrected_v(dense(real, columns))
         return similarity(counted), uncorrected_v(counted[0].reshape(rows, columns))
+
+
+def exceeds(strength: float, threshold: float, table: Callable[[], NDArray[np.int64]]) -> bool:
+    """Whether an association lies above a threshold, ties decided by the arithmetic that SDMetrics uses.
+
+    Parameters
+    ----------
+    strength : float
+        Cramer's V of the real table, or NaN.
+    threshold : float
+        In [0, 1].
+    table : callable
+        Makes the real contingency table, without empty rows and columns; called only for a tie.
+    """
+    if not abs(strength - threshold) < TIE:
+        return strength > threshold
+    from scipy.stats.contingency import association
+
+    return float(association(table(), method="cramer")) > threshold
 
 
 def similarity(counted: list[NDArray[np.int64]]) -> float:
@@ -249,7 +304,8 @@ def similarity(counted: list[NDArray[np.int64]]) -> float:
     return float(1 - np.abs(real - synthetic).sum() / 2)
 
 
-def _dense(flat: NDArray[np.int64], columns: int) -> NDArray[np.int64]:
+def dense(flat: NDArray[np.int64], columns: int) -> NDArray[np.int64]:
+    """Return the contingency table of flat cell codes, without empty rows and columns."""
     left, rows = np.unique(flat // columns, return_inverse=True)
     right, places = np.unique(flat % columns, return_inverse=True)
     return np.bincount(rows * len(right) + places, minlength=len(left) * len(right)).reshape(len(left), len(right))
@@ -262,7 +318,10 @@ def own_bins(column: NDArray[np.float64]) -> tuple[NDArray[np.int64], int]:
         ends = present.min() / 2, present.max() / 2
         if not np.isfinite(ends).all() or ends[1] - ends[0] > np.finfo(np.float64).max / 2:
             return np.empty(0, np.int64), 0
-    edges = np.histogram_bin_edges(present, bins=BINS)
+    try:
+        edges = np.histogram_bin_edges(present, bins=BINS)
+    except ValueError:  # the range is too narrow to be cut, as SDMetrics finds, too
+        return np.empty(0, np.int64), 0
     codes = bin_codes(edges, column)
     codes[np.isnan(column)] = len(edges)
     return codes, BINS + 2

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgate.counts import PairName
-from synthgate.measures.fidelity.compatible import DENSE_CELLS, Correlations, similarity, uncorrected_v
+from synthgate.measures.fidelity.compatible import DENSE_CELLS, Correlations, dense, exceeds, similarity, uncorrected_v
 from synthgate.measures.sdmetrics.scores import NAN, IncomputableError
 from synthgate.sample import Sample, SampleSide
 
@@ -44,8 +44,8 @@ def correlation_scores(
             side, name = flat[0]
             out[a, b] = IncomputableError("CorrelationSimilarity", f"{name} is constant in the {side} table")
             continue
-        score, strength = found.score(a, b)
-        out[a, b] = score if np.isfinite(strength) and abs(strength) > threshold else NAN
+        score, _ = found.score(a, b)
+        out[a, b] = score if found.exceeds(a, b, threshold) else NAN
     return out
 
 
@@ -91,10 +91,11 @@ def contingency_scores(
 
 
 def _rows(sample: Sample, side: str, wanted: object) -> slice | NDArray[np.int64]:
-    there = getattr(sample, side).rows
+    there: int = getattr(sample, side).rows
     if wanted is None or int(str(wanted)) >= there:
         return slice(None)
-    return sample.rng(f"sdmetrics rows {side}").choice(there, int(str(wanted)), replace=False)
+    chosen: NDArray[np.int64] = sample.rng(f"sdmetrics rows {side}").permutation(there)[: int(str(wanted))]
+    return chosen
 
 
 def _labelled(sample: Sample, name: str) -> tuple[Codes, Codes, int]:
@@ -109,7 +110,10 @@ def _binned(sample: Sample, name: str, bins: int) -> tuple[Codes, Codes, int] | 
     present = real[~np.isnan(real)]
     if not np.isfinite(present).all():
         return IncomputableError("ContingencySimilarity", f"{name} holds infinite values, which cannot be binned")
-    inner = np.histogram_bin_edges(present, bins=bins)[1:-1]
+    try:
+        inner = np.histogram_bin_edges(present, bins=bins)[1:-1]
+    except ValueError:
+        return IncomputableError("ContingencySimilarity", f"the range of {name} is too narrow for {bins} bins")
     out = []
     for values in (real, synthetic):
         codes = np.searchsorted(inner, values, side="right").astype(np.int64)
@@ -128,13 +132,7 @@ def _similarity(flat: list[Codes], rows: int, columns: int, threshold: float) ->
         cells, found = len(labels), [pooled[: len(real)], pooled[len(real) :]]
     counted = [np.bincount(codes, minlength=cells) for codes in found]
     if threshold > 0:
-        strength = uncorrected_v(_table(real, columns))
-        if not strength > threshold:
+        table = dense(real, columns)
+        if not exceeds(uncorrected_v(table), threshold, lambda: table):
             return NAN
     return similarity(counted)
-
-
-def _table(flat: Codes, columns: int) -> NDArray[np.int64]:
-    left, rows = np.unique(flat // columns, return_inverse=True)
-    right, places = np.unique(flat % columns, return_inverse=True)
-    return np.bincount(rows * len(right) + places, minlength=len(left) * len(right)).reshape(len(left), len(right))

@@ -29,23 +29,11 @@ def quality(evidence: Evidence, options: Mapping[str, object]) -> Parts:
     options : dict
         ``real_correlation_threshold`` and ``real_association_threshold``: pairs at or below are left out.
     """
-    least = {
-        "CorrelationSimilarity": float(str(options["real_correlation_threshold"])),
-        "ContingencySimilarity": float(str(options["real_association_threshold"])),
-    }
+    thresholds = [float(str(options[f"real_{kind}_threshold"])) for kind in ("correlation", "association")]
     shapes: Any = column_shapes(evidence)
-    scores = []
-    found: Any = pair_trends(evidence).pairs
-    for pair in found.values():
-        strength, threshold = pair["real_association"], least[pair["metric"]]
-        counts = threshold == 0 or (strength is not None and abs(strength) > threshold)
-        if pair["score"] is not None and counts:
-            scores.append(pair["score"])
-    score = shapes["column_shapes"]
-    return {
-        "Column Shapes": NAN if score is None else score,
-        "Column Pair Trends": float(np.mean(scores)) if scores else NAN,
-    }
+    trends: Any = pair_trends(evidence, *thresholds).summary
+    parts = {"Column Shapes": shapes["column_shapes"], "Column Pair Trends": trends["column_pair_trends"]}
+    return {name: NAN if value is None else value for name, value in parts.items()}
 
 
 def diagnostic(evidence: Evidence) -> Parts:

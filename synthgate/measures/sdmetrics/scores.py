@@ -70,7 +70,10 @@ def column_score(
 
 
 def boundary_adherence(
-    real: ColumnCounts, synthetic: ColumnCounts, options: Mapping[str, object] | None = None, role: Role = Role.NUMERICAL
+    real: ColumnCounts,
+    synthetic: ColumnCounts,
+    options: Mapping[str, object] | None = None,
+    role: Role = Role.NUMERICAL,
 ) -> float:
     """Return the share of synthetic values within the bounds; missing ones are wrong unless real has some, too."""
     given = options or {}

@@ -41,11 +41,11 @@ def _seeded(seed: int | None) -> Iterator[None]:
         return
     import numpy as np
 
-    numbers, plain = np.random.get_state(), random.getstate()  # noqa: NPY002 - SDMetrics draws from these
-    np.random.seed(seed)  # noqa: NPY002 - as above
+    numbers, plain = np.random.get_state(), random.getstate()
+    np.random.seed(seed)
     random.seed(seed)
     try:
         yield
     finally:
-        np.random.set_state(numbers)  # noqa: NPY002 - as above
+        np.random.set_state(numbers)
         random.setstate(plain)
