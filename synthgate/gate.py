@@ -11,7 +11,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from synthgate.bridges.sdmetrics import settle
 from synthgate.bridges.sdv import Metadata, read_metadata
 from synthgate.cache import cache_folder, cache_key, load, reused, store
 from synthgate.catalogue import find_measure
@@ -132,6 +131,8 @@ def _remembered(policy: Gate, tables: Mapping[str, Table], described: Metadata, 
 
 
 def _judged(policy: Gate, tables: Mapping[str, Table], described: Metadata, clock: Clock) -> Verdict:
+    from synthgate.bridges.sdmetrics import settle
+
     policy = settle(policy, tables["real"].schema.names, tables, described.keys)
     evidence = gather(policy, tables, described, clock)
     waivers = Waivers(policy.waivers, datetime.now(UTC).date(), set())

@@ -24,8 +24,8 @@ COUNTS = ("num_discrete_bins", "num_rows_subsample", "num_iterations", "syntheti
 BOUNDS = ("min", "max")
 POLICY = ("each", "severity", "require", "inconclusive", "skip")
 REMEDY = (
-    "Look at the worst columns or pairs. The score has no floor and no ceiling: see what fresh real rows and a shuffled "
-    "table reach on it, or judge by the fidelity and coverage checks, which stand between the two."
+    "Look at the worst columns or pairs. The score has no floor and no ceiling: see what fresh real rows and a "
+    "shuffled table reach on it, or judge by the fidelity and coverage checks, which stand between the two."
 )
 WHY = (
     "It is the number that SDMetrics prints, for gates that come from SDMetrics. It says neither how far chance alone "

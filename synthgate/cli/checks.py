@@ -53,7 +53,7 @@ def explain(check_id: str) -> None:
     if check_id not in by_id:
         raise UsageError(check_id, "there is no such check", nearest(check_id, by_id))
     check = by_id[check_id]
-    options = [f"{key}: {value}" for key, value in check.options.items()]
+    options = [f"{key}: {'not set' if value is None else value}" for key, value in check.options.items()]
     options += [f"{key} is one of {', '.join(values)}" for key, values in check.choices.items()]
     parts = (
         ("", f"{check.id}: {check.title}"),

@@ -1,4 +1,4 @@
-"""SDMetrics' metrics under their own names: computed from counts where an exact equal is at hand, else by the library."""
+"""SDMetrics' metrics under their own names: from counts where an exact equal is at hand, else by the library."""
 
 from synthgate.measures.sdmetrics.metrics import UnknownMetricError, find_metric
 from synthgate.measures.sdmetrics.named import measure_named

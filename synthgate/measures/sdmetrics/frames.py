@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,16 +18,15 @@ if TYPE_CHECKING:
 TABLE = "table"
 
 
-def frame(sample: Sample, side: SampleSide) -> pd.DataFrame:
-    """Return one side's rows, read by role; vectors are left out.
+def frame(sample: Sample, side: SampleSide, names: Iterable[str]) -> pd.DataFrame:
+    """Return some columns of one side's rows, read by role; vectors are left out.
 
     Numbers are float64, or int64 when every number of every side is whole and none is missing; datetimes are
     ``datetime64[us]``; booleans are bool, or objects when some are missing; everything else is text.
     """
     import pandas as pd
 
-    columns = {name: _series(sample, side, name) for name, role in sample.roles.items() if role is not Role.VECTOR}
-    return pd.DataFrame(columns)
+    return pd.DataFrame({name: _series(sample, side, name) for name in names if sample.roles[name] is not Role.VECTOR})
 
 
 def _series(sample: Sample, side: SampleSide, name: str) -> Any:
@@ -57,10 +57,10 @@ def _whole(sample: Sample, name: str) -> bool:
     return sample.derive(f"sdmetrics whole {name}", look)
 
 
-def metadata(evidence: Evidence) -> dict[str, Any]:
-    """Return metadata of the frames, in the form with one named table."""
+def metadata(evidence: Evidence, names: Iterable[str]) -> dict[str, Any]:
+    """Return metadata of some columns, in the form with one named table."""
     roles = evidence.sample.roles
-    columns = {name: {"sdtype": str(role)} for name, role in roles.items() if role is not Role.VECTOR}
+    columns = {name: {"sdtype": str(roles[name])} for name in names if roles[name] is not Role.VECTOR}
     table: dict[str, Any] = {"columns": columns}
     if len(evidence.keys) == 1 and evidence.keys[0] in columns:
         table["primary_key"] = evidence.keys[0]

@@ -1,4 +1,4 @@
-"""Metrics that the installed SDMetrics computes: called quietly, with seeded random numbers, and never trusted to work."""
+"""Metrics that the installed SDMetrics computes: called quietly, seeded, and never trusted to work."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy as np
 
 from synthgate.errors import SynthgateError
 from synthgate.measures.sdmetrics.frames import TABLE, frame, metadata
-from synthgate.measures.sdmetrics.metrics import Metric, metric_class
+from synthgate.measures.sdmetrics.metrics import NAMES_COLUMNS, Metric, metric_class
 from synthgate.measures.sdmetrics.scores import NAN, IncomputableError
 from synthgate.measures.sdmetrics.silence import silenced
+from synthgate.roles import Role
 
 if TYPE_CHECKING:
     from synthgate.evidence import Evidence
@@ -25,20 +26,21 @@ BREAKS = (ArithmeticError, AttributeError, LookupError, RuntimeError, SyntaxErro
 
 
 def table_score(metric: Metric, evidence: Evidence, options: Mapping[str, object]) -> Scores:
-    """Return the score of the whole table."""
+    """Return the score of the whole table, ids and text left out unless an option names them."""
     found, sample = metric_class(metric), evidence.sample
-    real = frame(sample, sample.real)
+    names = table_columns(evidence, options)
+    real = frame(sample, sample.real, names)
     given: dict[str, Any] = {
         "real_data": real,
         "real_training_data": real,
         "test_data": real,
-        "synthetic_data": frame(sample, sample.synthetic),
-        "metadata": metadata(evidence),
+        "synthetic_data": frame(sample, sample.synthetic, names),
+        "metadata": metadata(evidence, names),
         "table_name": TABLE,
     }
     given["train_data"] = given["synthetic_data"]
     if metric.holdout and sample.holdout is not None:
-        given["real_validation_data"] = frame(sample, sample.holdout)
+        given["real_validation_data"] = frame(sample, sample.holdout, names)
     taken = inspect.signature(found.compute).parameters
     arguments = {name: value for name, value in given.items() if name in taken}
     return {(): _attempt(metric.name, found, evidence.seed, {**arguments, **_set(options)})}
@@ -46,7 +48,7 @@ def table_score(metric: Metric, evidence: Evidence, options: Mapping[str, object
 
 def column_scores(metric: Metric, evidence: Evidence, names: list[str], options: Mapping[str, object]) -> Scores:
     """Return the score of each column."""
-    found, (real, synthetic) = metric_class(metric), _frames(evidence)
+    found, (real, synthetic) = metric_class(metric), _frames(evidence, names)
     return {
         (name,): _attempt(
             metric.name,
@@ -60,7 +62,7 @@ def column_scores(metric: Metric, evidence: Evidence, names: list[str], options:
 
 def pair_scores(metric: Metric, evidence: Evidence, names: list[str], options: Mapping[str, object]) -> Scores:
     """Return the score of each pair of columns."""
-    found, (real, synthetic) = metric_class(metric), _frames(evidence)
+    found, (real, synthetic) = metric_class(metric), _frames(evidence, names)
     return {
         pair: _attempt(
             metric.name,
@@ -72,9 +74,23 @@ def pair_scores(metric: Metric, evidence: Evidence, names: list[str], options: M
     }
 
 
-def _frames(evidence: Evidence) -> tuple[Any, Any]:
+def table_columns(evidence: Evidence, options: Mapping[str, object]) -> list[str]:
+    """Return the columns that a metric of the whole table sees."""
+    named = {str(name) for key in NAMES_COLUMNS for name in listed(options.get(key))}
+    kept = {role for role in Role if role.is_continuous or role.is_discrete}
+    return [name for name, role in evidence.sample.roles.items() if role in kept or name in named]
+
+
+def listed(value: object) -> list[str]:
+    """Return the names that an option gives, one or several."""
+    if value is None:
+        return []
+    return [str(v) for v in value] if isinstance(value, list | tuple) else [str(value)]
+
+
+def _frames(evidence: Evidence, names: list[str]) -> tuple[Any, Any]:
     sample = evidence.sample
-    return frame(sample, sample.real), frame(sample, sample.synthetic)
+    return frame(sample, sample.real, names), frame(sample, sample.synthetic, names)
 
 
 def _set(options: Mapping[str, object]) -> dict[str, object]:
@@ -92,7 +108,7 @@ def _attempt(name: str, found: Any, seed: int, arguments: dict[str, Any]) -> flo
     """
     from sdmetrics import errors
 
-    own = (errors.IncomputableMetricError, errors.ConstantInputError, errors.InvalidDataError)
+    own = (errors.IncomputableMetricError, errors.ConstantInputError)
     try:
         with silenced(seed):
             value = found.compute(**arguments)

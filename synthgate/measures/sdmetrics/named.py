@@ -42,10 +42,11 @@ def score(metric: Metric, evidence: Evidence, options: Options) -> Measurement:
     if metric.kind == "report":
         return _report(metric, evidence, options)
     if metric.kind == "table":
-        found: Scores = (
-            {(): reports.structure(evidence)} if metric.ours else library.table_score(metric, evidence, options)
-        )
-        return _measured(metric, evidence, found, ())
+        if metric.ours:
+            return _measured(metric, evidence, {(): reports.structure(evidence)}, ())
+        seen = library.table_columns(evidence, options)
+        left = [Skip(c.name, f"{c.role} columns are left out") for c in evidence.plan.columns if c.name not in seen]
+        return _measured(metric, evidence, library.table_score(metric, evidence, options), left)
     names, skipped = _subjects(metric, evidence, options)
     if len(names) < (2 if metric.kind == "pair" else 1):
         wanted = " or ".join(metric.roles) or "named"
@@ -77,8 +78,8 @@ def _column(metric: Metric, evidence: Evidence, name: str, options: Options) -> 
 
 def _subjects(metric: Metric, evidence: Evidence, options: Options) -> tuple[list[str], tuple[Skip, ...]]:
     """Return the columns to score, and those left out with the reason."""
-    continuous = _named(options.get("continuous_column_names"))
-    named = _named(options.get("columns"))
+    continuous = library.listed(options.get("continuous_column_names"))
+    named = library.listed(options.get("columns"))
     if not named and metric.name == "KeyUniqueness":
         named = list(evidence.keys)
     names, skipped = [], []
@@ -97,12 +98,6 @@ def _subjects(metric: Metric, evidence: Evidence, options: Options) -> tuple[lis
         else:
             names.append(name)
     return names, tuple(skipped)
-
-
-def _named(value: object) -> list[str]:
-    if value is None:
-        return []
-    return [str(v) for v in value] if isinstance(value, list | tuple) else [str(value)]
 
 
 def _measured(metric: Metric, evidence: Evidence, scores: Scores, skipped: Iterable[Skip]) -> Measurement:

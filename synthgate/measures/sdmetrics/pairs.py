@@ -85,7 +85,8 @@ def contingency_scores(
         elif isinstance(right, IncomputableError):
             out[a, b] = right
         else:
-            flat = [left[k][rows[k]] * right[2] + right[k][rows[k]] for k in (0, 1)]
+            sides = zip(left[:2], right[:2], rows, strict=True)
+            flat = [here[kept] * right[2] + there[kept] for here, there, kept in sides]
             out[a, b] = _similarity(flat, left[2], right[2], threshold)
     return out
 

@@ -69,7 +69,7 @@ def _types(evidence: Evidence, side: Side) -> set[tuple[str, str]]:
 
 
 def _pandas_type(plan: ColumnPlan, stored: Any, side: Side) -> str:
-    """Return the type that the column has in pandas: missing values turn whole numbers to floats, booleans to objects."""
+    """Return the column's type in pandas, where missing values make whole numbers floats and booleans objects."""
     import pyarrow as pa
 
     column = side.counts.columns.get(plan.name)
@@ -82,7 +82,12 @@ def _pandas_type(plan: ColumnPlan, stored: Any, side: Side) -> str:
         return "float64"
     if kind == "boolean":
         return "object" if missing else "bool"
-    return str(pa.array([], stored).to_pandas().dtype)
+    if kind in ("integer", "float") and not pa.types.is_decimal(stored):
+        return {"double": "float64", "float": "float32", "halffloat": "float16"}.get(str(stored), str(stored))
+    if pa.types.is_timestamp(stored):
+        zone = f", {stored.tz}" if stored.tz else ""
+        return f"datetime64[{stored.unit}{zone}]"
+    return "category" if pa.types.is_dictionary(stored) else "object"
 
 
 def _is_whole(values: NumberCounts) -> bool:
