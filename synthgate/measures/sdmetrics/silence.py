@@ -14,7 +14,8 @@ from io import StringIO
 def silenced(seed: int | None = None) -> Iterator[None]:
     """Hold back warnings, log lines and progress bars; draw the process's random numbers from `seed`.
 
-    SDMetrics draws from the global generators and takes no seed. Their state is put back afterwards.
+    SDMetrics draws from the global generators and from fresh ones, and takes no seed. Fresh generators are seeded
+    meanwhile; the state of the global ones is put back afterwards.
 
     Parameters
     ----------
@@ -44,8 +45,11 @@ def _seeded(seed: int | None) -> Iterator[None]:
     numbers, plain = np.random.get_state(), random.getstate()
     np.random.seed(seed)
     random.seed(seed)
+    make, drawn = np.random.default_rng, np.random.SeedSequence(seed)
+    np.random.default_rng = lambda seed=None: make(drawn.spawn(1)[0] if seed is None else seed)
     try:
         yield
     finally:
+        np.random.default_rng = make
         np.random.set_state(numbers)
         random.setstate(plain)
