@@ -105,14 +105,18 @@ def pair_trends(
     continuous = {name for name in names if sample.roles[name].is_continuous}
     correlations = Correlations(sample, sorted(continuous))
     codes = _Codes(sample)
+    ready = _ready_tables(evidence)
     pairs: dict[PairName, Json] = {}
     everything: list[float] = []
     strong: list[float] = []
     for a, b in combinations(names, 2):
         both = a in continuous and b in continuous
-        score, strength = (
-            correlations.score(a, b) if both else codes.score(a, b, mixed=(a in continuous) != (b in continuous))
-        )
+        if both:
+            score, strength = correlations.score(a, b)
+        elif (a, b) in ready:
+            score, strength = similarity([table.ravel() for table in ready[a, b]]), uncorrected_v(ready[a, b][0])
+        else:
+            score, strength = codes.score(a, b, mixed=(a in continuous) != (b in continuous))
         if both:
             meets = correlations.exceeds(a, b, correlation_threshold)
         else:
@@ -138,6 +142,20 @@ def pair_trends(
             "rows": min(sample.real.rows, sample.synthetic.rows),
         },
     )
+
+
+def _ready_tables(evidence: Evidence) -> dict[PairName, tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Return the pair tables, real and synthetic, that hold what SDMetrics counts: each real category by itself.
+
+    Categories that real does not have share a cell. That changes no distance, for real has nothing there.
+    """
+    real, synthetic = evidence.pair_tables["real"], evidence.pair_tables["synthetic"]
+    if not (isinstance(real, dict) and isinstance(synthetic, dict)):
+        return {}
+    plans = {c.name: c for c in evidence.plan.columns if c.role.is_discrete and c.shown == len(c.categories)}
+    whole = evidence.real.is_whole and evidence.synthetic.is_whole
+    there = [pair for pair in real if whole and pair in synthetic and pair[0] in plans and pair[1] in plans]
+    return {pair: (real[pair], synthetic[pair]) for pair in there}
 
 
 class Correlations:
