@@ -25,7 +25,7 @@ from synthgate.roles import Role
 from synthgate.tables import open_table
 
 TOLERANCE = 1e-9
-ROWS = 5000
+ROWS = 1000
 NO_SHRINKING = (Phase.explicit, Phase.generate)  # the library is too slow to be asked thousands of times
 CONTINUOUS, DISCRETE = ("numerical", "datetime"), ("categorical", "boolean")
 COLUMN_METRICS = {
@@ -328,15 +328,16 @@ def test_every_published_and_generated_pair_scores_the_same(shared_data):
         folder = file.parents[1]
         tables = [pq.read_table(path) for path in (folder / "train.parquet", file)]
         names = [n for n in tables[0].column_names if n in tables[1].column_names]
-        sdtypes = dict(list(sdtypes_of(folder, names).items())[:25])
+        sdtypes = dict(list(sdtypes_of(folder, names).items())[:10])
         rng = np.random.default_rng(1)
         real, synthetic = (
             typed(t.select(list(sdtypes)).take(np.sort(rng.permutation(t.num_rows)[:ROWS])), sdtypes) for t in tables
         )
         boolean = [n for n, kind in sdtypes.items() if kind == "boolean"]
-        sdtypes |= dict.fromkeys(boolean, "categorical")
+        sdtypes |= dict.fromkeys(boolean, "categorical")  # their spelling differs from file to file
         evidence = evidence_of(pa.Table.from_pandas(real), pa.Table.from_pandas(synthetic), sdtypes)
         assert_columns(evidence, real, synthetic, sdtypes)
-        assert_pairs(evidence, real, synthetic, sdtypes)
+        continuous = [n for n, kind in sdtypes.items() if kind in CONTINUOUS]
+        compare_pairs(evidence, "CorrelationSimilarity", continuous, {"coefficient": "Spearman"}, (real, synthetic))
         assert_reports(evidence, real, synthetic, sdtypes)
         assert_reports(evidence, real, synthetic, sdtypes, thresholds=(0.0, 0.0))
