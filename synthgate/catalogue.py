@@ -29,6 +29,8 @@ FAMILY_MODULES = {
     "privacy": "synthgate.measures.privacy",
     "review": "synthgate.measures.review",
 }
+NAMED_FAMILIES = {"sdmetrics": "synthgate.measures.sdmetrics"}
+"""Families whose measures are made from their names, by the module's ``measure_named``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,11 @@ def measure(check_id: str, **options: object) -> Callable[[Compute], Compute]:
 
 def find_measure(check_id: str) -> Measure | None:
     """Return the measure of a check, importing its family's module when needed."""
-    module = FAMILY_MODULES.get(check_id.split(".", maxsplit=1)[0])
+    family = check_id.split(".", maxsplit=1)[0]
+    if family in NAMED_FAMILIES:
+        made: Measure = import_module(NAMED_FAMILIES[family]).measure_named(check_id)
+        return made
+    module = FAMILY_MODULES.get(family)
     if check_id not in MEASURES and module:
         import_module(module)
     return MEASURES.get(check_id)

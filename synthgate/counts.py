@@ -6,8 +6,9 @@ exactly the same integers, in any split and any order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import combinations
 from typing import TypeVar
 
@@ -144,6 +145,85 @@ def pair_names(plan: Plan, names: Iterable[str]) -> list[PairName]:
     """Return the pairs that get a contingency table: both columns in `names`, neither an id, text or vector."""
     present = set(names)
     return list(combinations([c.name for c in plan.columns if c.is_paired and c.name in present], 2))
+
+
+@dataclass(frozen=True, eq=False)
+class PairTables(Mapping[PairName, IntArray]):
+    """Contingency tables that are counted when asked for, a block of pairs at a time, and forgotten again.
+
+    For more pairs than fit in memory. Reading the pairs in order counts each of them once.
+
+    Attributes
+    ----------
+    blocks : tuple of tuple of (str, str)
+        The pairs, in order, in blocks that are counted together.
+    count : callable
+        Counts the tables of some pairs.
+    """
+
+    blocks: tuple[tuple[PairName, ...], ...]
+    count: Callable[[Sequence[PairName]], Mapping[PairName, IntArray]]
+    _held: dict[PairName, IntArray] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def _block_of(self) -> dict[PairName, int]:
+        return {pair: at for at, block in enumerate(self.blocks) for pair in block}
+
+    def __getitem__(self, pair: PairName) -> IntArray:
+        if pair not in self._held:
+            wanted = self.blocks[self._block_of[pair]]
+            self._held.clear()
+            self._held.update(self.count(wanted))
+        return self._held[pair]
+
+    def __contains__(self, pair: object) -> bool:
+        return pair in self._block_of
+
+    def __iter__(self) -> Iterator[PairName]:
+        return iter(self._block_of)
+
+    def __len__(self) -> int:
+        return len(self._block_of)
+
+
+@dataclass(frozen=True, eq=False)
+class SummedTables(Mapping[PairName, IntArray]):
+    """The same tables over all groups of rows."""
+
+    tables: Mapping[PairName, IntArray]
+
+    def __getitem__(self, pair: PairName) -> IntArray:
+        whole: IntArray = self.tables[pair].sum(axis=0)
+        return whole
+
+    def __contains__(self, pair: object) -> bool:
+        return pair in self.tables
+
+    def __iter__(self) -> Iterator[PairName]:
+        return iter(self.tables)
+
+    def __len__(self) -> int:
+        return len(self.tables)
+
+
+def in_blocks(plan: Plan, pairs: Sequence[PairName], most: int) -> tuple[tuple[PairName, ...], ...]:
+    """Cut pairs into runs whose tables hold at most `most` bytes together, one pair at least."""
+    blocks: list[tuple[PairName, ...]] = []
+    block: list[PairName] = []
+    held = 0
+    for a, b in pairs:
+        size = table_bytes(plan, (a, b))
+        if block and held + size > most:
+            blocks.append(tuple(block))
+            block, held = [], 0
+        block.append((a, b))
+        held += size
+    return (*blocks, tuple(block)) if block else tuple(blocks)
+
+
+def table_bytes(plan: Plan, pair: PairName) -> int:
+    """Return the bytes that a pair's tables take."""
+    return GROUPS * plan[pair[0]].n_codes * plan[pair[1]].n_codes * 8
 
 
 def row_groups(first: int, rows: int) -> IntArray:

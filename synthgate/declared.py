@@ -12,6 +12,8 @@ from synthgate.errors import GateFileError, nearest
 from synthgate.findings import Limit, Severity
 from synthgate.yamlfile import Node, read_yaml, shown
 
+NAMED_PREFIX = "sdmetrics."
+"""Checks that are made from the name that a gate file gives: see :mod:`synthgate.bridges.sdmetrics`."""
 FAMILIES = ("schema", "constraints", "fidelity", "coverage", "utility", "privacy", "review")
 NEEDS = ("real", "synthetic", "holdout", "target", "constraints")
 Undecided = Literal["pass", "warn", "fail"]
@@ -138,9 +140,9 @@ def _check(node: Node, family: str) -> DeclaredCheck:
         threshold=read_limit(node.mapping("threshold"), strict=True),
         each=read_limit(node.mapping("each"), strict=True),
         own_limits=node.text("own_limits"),
-        severity=_severity(node, Severity.ERROR),
+        severity=read_severity(node, Severity.ERROR),
         required=node.flag("required", default=False),
-        inconclusive=_undecided(node, "warn"),
+        inconclusive=read_undecided(node, "warn"),
         options=node.mapping("options").values,
         choices={key: node.mapping("choices").words(key) for key in node.mapping("choices").values},
         how_to_read=_line(node, "how_to_read"),
@@ -179,14 +181,26 @@ def read_limit(node: Node, *, strict: bool = False) -> Limit:
     return Limit(**bounds)
 
 
-def _severity(node: Node, default: Severity) -> Severity:
+def read_severity(node: Node, default: Severity) -> Severity:
+    """Read what a failure does.
+
+    Raises
+    ------
+    GateFileError
+    """
     value = node.text("severity", default=str(default))
     if value not in tuple(Severity):
         raise GateFileError(node.place("severity"), f"unknown severity {value!r}", nearest(str(value), tuple(Severity)))
     return Severity(str(value))
 
 
-def _undecided(node: Node, default: Undecided) -> Undecided:
+def read_undecided(node: Node, default: Undecided) -> Undecided:
+    """Read what an undecided check counts as.
+
+    Raises
+    ------
+    GateFileError
+    """
     value = node.text("inconclusive", default=default)
     if value not in UNDECIDED:
         raise GateFileError(node.place("inconclusive"), f"unknown value {value!r}", nearest(str(value), UNDECIDED))
@@ -206,16 +220,27 @@ def apply(checks: tuple[DeclaredCheck, ...], changes: Node) -> tuple[DeclaredChe
     by_id = {check.id: check for check in checks}
     declared = {check.id: check for check in declared_checks()}
     for check_id, value in changes.values.items():
+        node = changes.child(check_id, value if value is not None else {})
+        if check_id.startswith(NAMED_PREFIX):
+            by_id |= _named(check_id, node)
+            continue
         if check_id not in declared:
             raise GateFileError(changes.place(check_id), f"unknown check {check_id!r}", nearest(check_id, declared))
-        node = changes.child(check_id, value if value is not None else {})
         _refuse_idle_bounds(declared[check_id], node)
         changed = _changed(by_id.get(check_id, declared[check_id]), node)
         if node.flag("skip", default=False):
             by_id.pop(check_id, None)
         else:
             by_id[check_id] = changed
-    return tuple(by_id[check_id] for check_id in declared if check_id in by_id)
+    named = [check for check_id, check in by_id.items() if check_id.startswith(NAMED_PREFIX)]
+    return (*(by_id[check_id] for check_id in declared if check_id in by_id), *named)
+
+
+def _named(check_id: str, node: Node) -> dict[str, DeclaredCheck]:
+    from synthgate.bridges.sdmetrics import read_check
+
+    check = read_check(check_id, node)
+    return {} if check is None else {check_id: check}
 
 
 def settable(limit: Limit) -> tuple[str, ...]:
@@ -264,9 +289,9 @@ def _changed(check: DeclaredCheck, node: Node) -> DeclaredCheck:
         check,
         threshold=threshold if threshold.as_dict() else check.threshold,
         each=each if each.as_dict() else _follow(check.each, threshold),
-        severity=_severity(node, check.severity),
+        severity=read_severity(node, check.severity),
         required=node.flag("require", default=check.required),
-        inconclusive=_undecided(node, check.inconclusive),
+        inconclusive=read_undecided(node, check.inconclusive),
         options=options,
     )
 

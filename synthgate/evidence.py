@@ -6,7 +6,7 @@ them up into counts, and keeps a bounded, seeded sample of the canonical rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgate.canonical import Labels, Numbers, kind_of, to_labels, to_numbers, to_vectors
-from synthgate.counts import ColumnCounts, Counts, PairName, count_column, count_columns, count_pairs, pair_names
+from synthgate.counts import (
+    ColumnCounts,
+    Counts,
+    PairName,
+    PairTables,
+    SummedTables,
+    count_column,
+    count_columns,
+    count_pairs,
+    in_blocks,
+    pair_names,
+    table_bytes,
+)
 from synthgate.infer import date_layout, number_role, target_role, text_role
 from synthgate.plan import Canonical, ColumnPlan, Plan, plan_column
 from synthgate.roles import Role
@@ -31,6 +43,9 @@ if TYPE_CHECKING:
     from synthgate.tables import Table
 
 SAMPLE_ROWS = 1_048_576
+MAX_PAIR_BYTES = 2**28
+"""Most bytes of one side's pair tables that are kept; more are counted block by block when asked for."""
+MAX_BLOCK_BYTES = 2**26
 
 
 @dataclass(frozen=True)
@@ -281,9 +296,14 @@ class Evidence:
         }
 
     @cached_property
-    def pair_tables(self) -> dict[str, dict[PairName, NDArray[np.int64]]]:
+    def pair_tables(self) -> dict[str, Mapping[PairName, NDArray[np.int64]]]:
         """The pair tables of every side, over all rows."""
-        return {side: {pair: t.sum(axis=0) for pair, t in counts.pairs.items()} for side, counts in self.pairs.items()}
+        return {
+            side: {pair: t.sum(axis=0) for pair, t in counts.pairs.items()}
+            if isinstance(counts.pairs, dict)
+            else SummedTables(counts.pairs)
+            for side, counts in self.pairs.items()
+        }
 
     @cached_property
     def sample(self) -> Sample:
@@ -304,6 +324,17 @@ def _has_both(side: Side, pair: PairName) -> bool:
 
 
 def _pair_counts(plan: Plan, side: Side, names: list[PairName]) -> Counts:
+    """Count all pairs at once, or block by block on demand where their tables would not fit in memory."""
+    if sum(table_bytes(plan, pair) for pair in names) <= MAX_PAIR_BYTES:
+        return _count_pairs(plan, side, names)
+
+    def count(block: Sequence[PairName]) -> Mapping[PairName, NDArray[np.int64]]:
+        return _count_pairs(plan, side, list(block)).pairs
+
+    return Counts(0, {}, PairTables(in_blocks(plan, names, MAX_BLOCK_BYTES), count))
+
+
+def _count_pairs(plan: Plan, side: Side, names: list[PairName]) -> Counts:
     if side.is_whole:
         return count_pairs(plan, side.kept, names)
     total, first = Counts.empty(), 0

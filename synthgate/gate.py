@@ -131,6 +131,9 @@ def _remembered(policy: Gate, tables: Mapping[str, Table], described: Metadata, 
 
 
 def _judged(policy: Gate, tables: Mapping[str, Table], described: Metadata, clock: Clock) -> Verdict:
+    from synthgate.bridges.sdmetrics import settle
+
+    policy = settle(policy, tables["real"].schema.names, tables, described.keys)
     evidence = gather(policy, tables, described, clock)
     waivers = Waivers(policy.waivers, datetime.now(UTC).date(), set())
     checks = tuple(run_check(check, evidence, waivers, clock) for check in policy.checks)

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from synthgate.declared import FAMILIES, DeclaredCheck, apply, declared_checks, read_preset
+from synthgate.declared import FAMILIES, NAMED_PREFIX, DeclaredCheck, apply, declared_checks, read_preset
 from synthgate.errors import GateFileError, UsageError, nearest
 from synthgate.findings import Severity
 from synthgate.roles import Role
@@ -160,9 +160,12 @@ def select(checks: tuple[DeclaredCheck, ...], only: Sequence[str], skip: Sequenc
     UsageError
         For a name that is neither, or when no check is left: a gate that judges nothing must not pass.
     """
-    known = {check.id for check in declared_checks()} | set(FAMILIES)
+    known = {check.id for check in (*declared_checks(), *checks)} | {*FAMILIES, NAMED_PREFIX.rstrip(".")}
     for option, names in (("--only", only), ("--skip", skip)):
         for name in names:
+            if name not in known and name.startswith(NAMED_PREFIX):
+                problem = f"{name} is not in the gate file, so it has no limit"
+                raise UsageError(option, problem, "add it under `checks:`, for instance with {min: 0.9}")
             if name not in known:
                 raise UsageError(option, f"unknown check or family {name!r}", nearest(name, known))
     kept = [c for c in checks if not only or c.id in only or c.family in only]
@@ -226,6 +229,7 @@ def _waiver(node: Node, at: int, item: Any) -> Waiver:
             raise GateFileError(entry.place(), f"the waiver has no `{key}`", "a waiver names check, until and reason")
     check = str(entry.text("check"))
     known = [c.id for c in declared_checks()]
+    known += [name for name in node.mapping("checks").values if name.startswith(NAMED_PREFIX)]
     if check not in known:
         raise GateFileError(entry.place("check"), f"unknown check {check!r}", nearest(check, known))
     until = str(entry.text("until"))

@@ -8,6 +8,7 @@ from pathlib import Path
 from synthgate.declared import (
     CHECK_KEYS,
     FAMILIES,
+    NAMED_PREFIX,
     NEEDS,
     UNDECIDED,
     DeclaredCheck,
@@ -30,6 +31,7 @@ LIMIT: dict[str, Json] = {
 }
 INDEX_MARK = "<!-- index -->\n"
 TEXT: dict[str, Json] = {"type": "string", "pattern": "\\S"}
+NAMED = f"^{NAMED_PREFIX[:-1]}\\.[A-Za-z]+$"
 DAY = r"^\d{4}-\d{2}-\d{2}$"
 
 
@@ -44,18 +46,32 @@ def _severity() -> Json:
 
 def _policy() -> dict[str, Json]:
     """Return what a gate file may say of each check."""
-    common: dict[str, Json] = {
-        "severity": _severity(),
-        "require": {"type": "boolean"},
-        "inconclusive": {"enum": list(UNDECIDED)},
-        "skip": {"type": "boolean"},
-    }
+    common = _common()
     out: dict[str, Json] = {}
     for check in declared_checks():
         options: dict[str, Json] = {key: _option(check, key) for key in check.options}
         limits = {} if check.own_limits else {**_bounds(check.threshold), "each": _closed(_bounds(check.each))}
         out[check.id] = {**_closed({**limits, **common, **options}), "description": check.question}
     return out
+
+
+def _named_policy() -> Json:
+    """Return what a gate file may say of an SDMetrics metric; its options are the metric's own arguments."""
+    number: Json = {"type": "number"}
+    bounds: dict[str, Json] = {"min": number, "max": number}
+    policy: dict[str, Json] = {**bounds, "each": _closed(bounds), "columns": TEXTS, **_common()}
+    held: list[Json] = [{"required": ["min"]}, {"required": ["max"]}, {"required": ["skip"]}]
+    told = "An SDMetrics metric by its own name: docs/sdmetrics.md"
+    return {"type": "object", "properties": policy, "anyOf": held, "description": told}
+
+
+def _common() -> dict[str, Json]:
+    return {
+        "severity": _severity(),
+        "require": {"type": "boolean"},
+        "inconclusive": {"enum": list(UNDECIDED)},
+        "skip": {"type": "boolean"},
+    }
 
 
 def _bounds(limit: Limit) -> dict[str, Json]:
@@ -87,7 +103,9 @@ def gate_schema() -> dict[str, Json]:
     )
     waiver = _closed(
         {
-            "check": {"enum": [check.id for check in declared_checks()]},
+            "check": {
+                "oneOf": [{"enum": [check.id for check in declared_checks()]}, {"type": "string", "pattern": NAMED}]
+            },
             "columns": TEXTS,
             "until": {"type": "string", "format": "date", "pattern": DAY},
             "reason": TEXT,
@@ -107,7 +125,7 @@ def gate_schema() -> dict[str, Json]:
         "key": TEXTS,
         "missing_values": TEXTS,
         "constraints": {"type": "array", "items": {"oneOf": [TEXT, constraint]}},
-        "checks": _closed(_policy()),
+        "checks": {**_closed(_policy()), "patternProperties": {NAMED: _named_policy()}},
         "waivers": {"type": "array", "items": waiver},
         "allow_code": {"type": "boolean"},
     }

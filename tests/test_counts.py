@@ -126,3 +126,43 @@ def test_numbers_and_labels_do_not_add_up(make_evidence, draw_people):
     counts = make_evidence(draw_people(50, 1), draw_people(50, 2)).real.counts.columns
     with pytest.raises(TypeError, match="do not add up"):
         counts["age"] + counts["job"]
+
+
+def test_tables_that_do_not_fit_in_memory_are_counted_block_by_block_to_the_same_numbers(
+    make_evidence, draw_people, monkeypatch
+):
+    from synthgate import evidence as module
+    from synthgate.counts import PairTables
+    from synthgate.measures.fidelity.pairs import pairs
+
+    tables = [draw_people(400, seed) for seed in (1, 2, 3)]
+    whole = make_evidence(*tables)
+    monkeypatch.setattr(module, "MAX_PAIR_BYTES", 0)
+    monkeypatch.setattr(module, "MAX_BLOCK_BYTES", 40_000)
+    blocks = make_evidence(*tables)
+    found = blocks.pairs["real"].pairs
+    assert isinstance(found, PairTables)
+    assert len(found.blocks) > 2
+    assert list(found) == list(whole.pairs["real"].pairs)
+    for side, counts in whole.pairs.items():
+        for pair in reversed(list(counts.pairs)):
+            assert np.array_equal(counts.pairs[pair], blocks.pairs[side].pairs[pair])
+            assert np.array_equal(whole.pair_tables[side][pair], blocks.pair_tables[side][pair])
+    ours, theirs = pairs(whole, {}), pairs(blocks, {})
+    assert ours.score == theirs.score
+    assert [f.estimate for f in ours.findings] == [f.estimate for f in theirs.findings]
+
+
+def test_only_the_worst_pairs_are_listed_and_all_are_scored(make_evidence, draw_people, monkeypatch):
+    from synthgate.measures.fidelity import pairs as module
+
+    evidence = make_evidence(draw_people(400, 1), draw_people(400, 2))
+    every = module.pairs(evidence, {})
+    monkeypatch.setattr(module, "MAX_FINDINGS", 3)
+    few = module.pairs(evidence, {})
+    judged = [[f for f in m.findings if f.judged] for m in (every, few)]
+    assert len(judged[0]) > 10
+    assert [f.columns for f in judged[1]] == [f.columns for f in judged[0]][:3]
+    assert few.score == every.score
+    assert few.ledger.scored == every.ledger.scored
+    assert "3 worst" in few.reason

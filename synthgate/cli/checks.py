@@ -35,19 +35,25 @@ def checks(layout: str) -> None:
     for check in every:
         say(f"{check.id:24} {check.question}")
         say(f"{'':24} limit: {check.limits}; needs: {', '.join(check.needs)}")
+    say(f"{'sdmetrics.NAME':24} Is an SDMetrics metric within the limit that the gate file sets?")
+    say(f"{'':24} limit: none, the gate file sets it; NAME is any metric for one table, such as KSComplement")
 
 
 @click.command()
 @click.argument("check_id", metavar="ID")
 def explain(check_id: str) -> None:
     """Tell what a check measures, how to read it, and what to do when it fails."""
-    from synthgate.declared import declared_checks
+    from synthgate.declared import NAMED_PREFIX, declared_checks
 
     by_id = {check.id: check for check in declared_checks()}
+    if check_id.startswith(NAMED_PREFIX):
+        from synthgate.bridges.sdmetrics import declare
+
+        by_id[check_id] = declare(check_id, check_id)
     if check_id not in by_id:
         raise UsageError(check_id, "there is no such check", nearest(check_id, by_id))
     check = by_id[check_id]
-    options = [f"{key}: {value}" for key, value in check.options.items()]
+    options = [f"{key}: {'not set' if value is None else value}" for key, value in check.options.items()]
     options += [f"{key} is one of {', '.join(values)}" for key, values in check.choices.items()]
     parts = (
         ("", f"{check.id}: {check.title}"),

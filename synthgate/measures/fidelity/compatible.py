@@ -7,8 +7,9 @@ millionth of a row, and pairs of weak association leave the mean. They are shown
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,8 @@ BINS = 10
 CORRELATION_THRESHOLD = 0.5
 ASSOCIATION_THRESHOLD = 0.3
 DENSE_CELLS = 4_000_000
+BLOCK = 16_384
+TIE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,23 +96,44 @@ def tv_complement(real: ColumnCounts, synthetic: ColumnCounts) -> float:
     return 1 - 0.5 * float(np.abs(found / found.sum() - known / known.sum()).sum())
 
 
-def pair_trends(evidence: Evidence) -> PairTrends:
-    """Return Column Pair Trends: ``CorrelationSimilarity`` or ``ContingencySimilarity`` per pair."""
+def pair_trends(
+    evidence: Evidence,
+    correlation_threshold: float = CORRELATION_THRESHOLD,
+    association_threshold: float = ASSOCIATION_THRESHOLD,
+) -> PairTrends:
+    """Return Column Pair Trends: ``CorrelationSimilarity`` or ``ContingencySimilarity`` per pair.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    correlation_threshold, association_threshold : float
+        Pairs whose real correlation or Cramer's V lies at or below are left out of the mean; no association is
+        computed, and no pair left out, when its threshold is 0.
+    """
     sample = evidence.sample
     names = [c.name for c in evidence.plan.columns if c.is_paired and c.name in sample.roles]
     continuous = {name for name in names if sample.roles[name].is_continuous}
-    correlations = _Correlations(sample, sorted(continuous))
+    correlations = Correlations(sample, sorted(continuous))
     codes = _Codes(sample)
+    ready = _ready_tables(evidence)
     pairs: dict[PairName, Json] = {}
     everything: list[float] = []
     strong: list[float] = []
     for a, b in combinations(names, 2):
         both = a in continuous and b in continuous
-        score, strength = (
-            correlations.score(a, b) if both else codes.score(a, b, mixed=(a in continuous) != (b in continuous))
-        )
-        threshold = CORRELATION_THRESHOLD if both else ASSOCIATION_THRESHOLD
-        meets = bool(np.isfinite(strength) and abs(strength) > threshold)
+        if both:
+            score, strength = correlations.score(a, b)
+        elif (a, b) in ready:
+            score, strength = similarity([table.ravel() for table in ready[a, b]]), uncorrected_v(ready[a, b][0])
+        else:
+            score, strength = codes.score(a, b, mixed=(a in continuous) != (b in continuous))
+        if both:
+            meets = correlations.exceeds(a, b, correlation_threshold)
+        else:
+            table = partial(codes.table, a, b)
+            meets = association_threshold == 0 or exceeds(strength, association_threshold, table)
+        if both and not correlations.exceeds(a, b, 0.0):
+            score = float("nan")  # SDMetrics leaves out what is at or below a threshold of zero, too
         if np.isfinite(score):
             everything.append(score)
             strong.extend([score] if meets else [])
@@ -132,38 +156,90 @@ def pair_trends(evidence: Evidence) -> PairTrends:
     )
 
 
-class _Correlations:
-    """Pearson correlations of both sides, with pairwise deletion of missing values."""
+def _ready_tables(evidence: Evidence) -> dict[PairName, tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Return the pair tables, real and synthetic, that hold what SDMetrics counts: each real category by itself.
 
-    def __init__(self, sample: Sample, names: list[str]) -> None:
+    Categories that real does not have share a cell. That changes no distance, for real has nothing there.
+    """
+    real, synthetic = evidence.pair_tables["real"], evidence.pair_tables["synthetic"]
+    if not (isinstance(real, dict) and isinstance(synthetic, dict)):
+        return {}
+    plans = {c.name: c for c in evidence.plan.columns if c.role.is_discrete and c.shown == len(c.categories)}
+    whole = evidence.real.is_whole and evidence.synthetic.is_whole
+    there = [pair for pair in real if whole and pair in synthetic and pair[0] in plans and pair[1] in plans]
+    return {pair: (real[pair], synthetic[pair]) for pair in there}
+
+
+class Correlations:
+    """Pearson or Spearman correlations of both sides, with pairwise deletion of missing values.
+
+    Parameters
+    ----------
+    sample : Sample
+    names : list of str
+        Continuous columns.
+    ranked : bool
+        Correlate ranks, ties sharing their mean (Spearman), instead of values (Pearson).
+    """
+
+    def __init__(self, sample: Sample, names: list[str], *, ranked: bool = False) -> None:
         self.at = {name: k for k, name in enumerate(names)}
-        self.real = _correlation_matrix(sample.real, names)
-        self.synthetic = _correlation_matrix(sample.synthetic, names)
+        self.ranked, self.columns = ranked, sample.real.columns
+        self.real = _correlation_matrix(sample.real, names, ranked=ranked)
+        self.synthetic = _correlation_matrix(sample.synthetic, names, ranked=ranked)
 
     def score(self, a: str, b: str) -> tuple[float, float]:
         """Return the score of a pair and the real correlation."""
         real, synthetic = self.real[self.at[a], self.at[b]], self.synthetic[self.at[a], self.at[b]]
         return float(1 - abs(real - synthetic) / 2), float(real)
 
+    def exceeds(self, a: str, b: str, threshold: float) -> bool:
+        """Whether the real correlation lies above a threshold, ties decided by the arithmetic that SDMetrics uses."""
+        strength = abs(float(self.real[self.at[a], self.at[b]]))
+        if not abs(strength - threshold) < TIE or np.isnan(strength):
+            return strength > threshold
+        from scipy.stats import pearsonr, spearmanr
 
-def _correlation_matrix(side: SampleSide, names: list[str]) -> NDArray[np.float64]:
+        keep = ~(np.isnan(self.columns[a]) | np.isnan(self.columns[b]))
+        pair = self.columns[a][keep], self.columns[b][keep]
+        found = spearmanr(*pair).statistic if self.ranked else pearsonr(*pair).statistic
+        return abs(float(found)) > threshold
+
+
+def _correlation_matrix(side: SampleSide, names: list[str], *, ranked: bool) -> NDArray[np.float64]:
     out = np.full((len(names), len(names)), np.nan)
     if not names or side.rows < 2:
         return out
     data = [side.columns[name] for name in names]
     gone = [np.isnan(row) for row in data]
     whole = [not missing.any() for missing in gone]
-    unit = [_unit(row) if complete else None for row, complete in zip(data, whole, strict=True)]
+    form: Callable[[NDArray[np.float64]], NDArray[np.float64]] = _ranks if ranked else np.asarray
+    unit = [_unit(form(row)) if complete else None for row, complete in zip(data, whole, strict=True)]
+    vary = [k for k, row in enumerate(unit) if row is not None]
+    if vary:
+        out[np.ix_(vary, vary)] = _products([row for row in unit if row is not None])
     for i, j in combinations(range(len(names)), 2):
-        left, right = unit[i], unit[j]
-        if whole[i] and whole[j]:
-            value = float("nan") if left is None or right is None else float((left * right).sum())
-        else:
+        if not (whole[i] and whole[j]):
             keep = ~(gone[i] | gone[j])
-            value = pearson(data[i][keep], data[j][keep])
-        out[i, j] = out[j, i] = value
+            out[i, j] = out[j, i] = pearson(form(data[i][keep]), form(data[j][keep]))
     clipped: NDArray[np.float64] = np.clip(out, -1, 1)
     return clipped
+
+
+def _products(rows: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return the scalar products of every two of the vectors, block by block: the copy stays small."""
+    out = np.zeros((len(rows), len(rows)))
+    for start in range(0, len(rows[0]), BLOCK):
+        block = np.stack([row[start : start + BLOCK] for row in rows])
+        out += block @ block.T
+    return out
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    from scipy.stats import rankdata
+
+    ranks: NDArray[np.float64] = rankdata(values)
+    return ranks
 
 
 def pearson(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
@@ -207,6 +283,12 @@ class _Codes:
         size = len(self.sample.dictionaries[name]) + 1
         return np.where(column < 0, size - 1, column).astype(np.int64), size
 
+    def table(self, a: str, b: str) -> NDArray[np.int64]:
+        """Return the real contingency table of a pair that is not of two continuous columns."""
+        roles = self.sample.roles
+        (left, _), (right, columns) = (self.of("real", n, binned=roles[n].is_continuous) for n in (a, b))
+        return dense(left * columns + right, columns)
+
     def score(self, a: str, b: str, *, mixed: bool) -> tuple[float, float]:
         """Return the score of a pair, and Cramer's V of the real table."""
         roles = self.sample.roles
@@ -223,16 +305,37 @@ class _Codes:
         else:
             cells, flat = np.unique(np.concatenate((real, synthetic)), return_inverse=True)
             counted = [np.bincount(part, minlength=len(cells)) for part in (flat[: len(real)], flat[len(real) :])]
-            return _similarity(counted), uncorrected_v(_dense(real, columns))
-        return _similarity(counted), uncorrected_v(counted[0].reshape(rows, columns))
+            return similarity(counted), uncorrected_v(dense(real, columns))
+        return similarity(counted), uncorrected_v(counted[0].reshape(rows, columns))
 
 
-def _similarity(counted: list[NDArray[np.int64]]) -> float:
+def exceeds(strength: float, threshold: float, table: Callable[[], NDArray[np.int64]]) -> bool:
+    """Whether an association lies above a threshold, ties decided by the arithmetic that SDMetrics uses.
+
+    Parameters
+    ----------
+    strength : float
+        Cramer's V of the real table, or NaN.
+    threshold : float
+        In [0, 1].
+    table : callable
+        Makes the real contingency table, without empty rows and columns; called only for a tie.
+    """
+    if not abs(strength - threshold) < TIE:
+        return strength > threshold
+    from scipy.stats.contingency import association
+
+    return float(association(table(), method="cramer")) > threshold
+
+
+def similarity(counted: list[NDArray[np.int64]]) -> float:
+    """Return one minus the total variation distance of two tables of counts."""
     real, synthetic = (table / table.sum() for table in counted)
     return float(1 - np.abs(real - synthetic).sum() / 2)
 
 
-def _dense(flat: NDArray[np.int64], columns: int) -> NDArray[np.int64]:
+def dense(flat: NDArray[np.int64], columns: int) -> NDArray[np.int64]:
+    """Return the contingency table of flat cell codes, without empty rows and columns."""
     left, rows = np.unique(flat // columns, return_inverse=True)
     right, places = np.unique(flat % columns, return_inverse=True)
     return np.bincount(rows * len(right) + places, minlength=len(left) * len(right)).reshape(len(left), len(right))
@@ -245,7 +348,10 @@ def own_bins(column: NDArray[np.float64]) -> tuple[NDArray[np.int64], int]:
         ends = present.min() / 2, present.max() / 2
         if not np.isfinite(ends).all() or ends[1] - ends[0] > np.finfo(np.float64).max / 2:
             return np.empty(0, np.int64), 0
-    edges = np.histogram_bin_edges(present, bins=BINS)
+    try:
+        edges = np.histogram_bin_edges(present, bins=BINS)
+    except ValueError:  # the range is too narrow to be cut, as SDMetrics finds, too
+        return np.empty(0, np.int64), 0
     codes = bin_codes(edges, column)
     codes[np.isnan(column)] = len(edges)
     return codes, BINS + 2

@@ -8,6 +8,7 @@ import numpy as np
 
 from synthgate.catalogue import Options, measure
 from synthgate.counts import GROUPS, PairName
+from synthgate.evidence import code_counts
 from synthgate.findings import Estimate, Json, Ledger, Measured, Measurement, Skip
 from synthgate.measures.fidelity import compatible
 from synthgate.measures.fidelity.associations import correlations, entropy, theils_u
@@ -33,6 +34,8 @@ LEAST_MEAN_SCALE = 0.02
 SMALL_CELL = 10
 SHOWN_PAIRS = 12
 MAX_HEATMAP = 60
+MAX_FINDINGS = 2_000
+"""Most pairs that are listed, the worst; all are scored."""
 
 
 @measure("fidelity.pairs")
@@ -48,85 +51,143 @@ def pairs(evidence: Evidence, options: Options) -> Measurement:
     z = z_value(looks=len(names))
     compatible_scores = compatible.pair_trends(evidence)
     correlated = correlations(evidence.sample, compatible_scores)
-    margins = _entropies(evidence, names)
-    findings = [
-        _pair(evidence, pair, z, {"sdmetrics": compatible_scores.pairs.get(pair), **correlated.of_pair(pair)}, margins)
-        for pair in names
-    ]
-    estimates = [f.estimate for f in findings if f.estimate is not None]
-    strengths = [float(str(f.details["dependence"])) for f in findings]
+    jackknife, collected, entropies = _Jackknife(len(names)), _Collected(evidence), Entropies()
+    for pair in names:
+        jackknife.add(evidence, pair)
+        known = {"sdmetrics": compatible_scores.pairs.get(pair), **correlated.of_pair(pair)}
+        collected.add(_pair(evidence, pair, z, known, entropies))
+    estimates, strengths = collected.estimates, collected.strengths
     if max(strengths) < LEAST_SCALE / 2:
         return Measurement.missing("no two columns of the real table depend on each other measurably at this size")
     floors = [(e.ceiling or 0.0) - strength for e, strength in zip(estimates, strengths, strict=True)]
     score = average(
-        estimates, least=LEAST_MEAN_SCALE, floors=floors, half=_half_width(evidence, names) * evidence.design_effect
+        estimates, least=LEAST_MEAN_SCALE, floors=floors, half=jackknife.half_width() * evidence.design_effect
     )
     at = score.position.value if score.position else score.value
-    by_plan = list(findings)
-    findings.sort(key=lambda f: f.estimate.position.value if f.estimate and f.estimate.position else 1.0)
+    findings, by_plan = collected.worst()
+    told = "" if len(findings) == len(names) else f"; the {len(findings):,} worst are listed"
     return Measurement(
         reason=(
             f"the joint shares of {len(names)} pairs lie {at:.0%} of the way "
-            "from independent columns to fresh real rows"
+            f"from independent columns to fresh real rows{told}"
         ),
-        findings=(*_with_pictures(evidence, findings), *(_information(f) for f in by_plan)),
+        findings=(*findings, *(_information(f) for f in by_plan)),
         score=score,
         ledger=Ledger(len(names), tuple(skipped)),
         power=_power(evidence, estimates, z),
         details={
             "sdmetrics": compatible_scores.summary,
-            "heatmap": _heatmap(by_plan),
+            "heatmap": _heatmap(collected.heatmap),
             "correlations": correlated.details(),
         },
     )
 
 
-def _half_width(evidence: Evidence, names: list[PairName]) -> float:
-    """Return the half width of the mean score's 95 % interval, by a delete-a-group jackknife on both sides.
+class _Jackknife:
+    """The error of the mean score over all pairs, by a delete-a-group jackknife on both sides.
 
     Pairs share columns and rows, so their errors do not average out as independent ones would; leaving out
     one random group of rows at a time keeps their dependence (Efron and Stein 1981, Annals of Statistics 9,
     586-596; Student's t on the number of groups less one).
     """
-    from scipy.special import stdtrit
 
-    whole = {side: evidence.pair_tables[side] for side in ("real", "synthetic")}
-    variance = 0.0
-    for side, other in (("real", "synthetic"), ("synthetic", "real")):
-        means = np.zeros(GROUPS)
-        for pair in names:
-            fixed = whole[other][pair] / max(1, whole[other][pair].sum())
-            left = whole[side][pair] - evidence.pairs[side].pairs[pair]
+    def __init__(self, pairs: int) -> None:
+        self.pairs = pairs
+        self.means = {"real": np.zeros(GROUPS), "synthetic": np.zeros(GROUPS)}
+
+    def add(self, evidence: Evidence, pair: PairName) -> None:
+        """Add one pair's scores without each of the groups."""
+        whole = {side: evidence.pair_tables[side][pair] for side in self.means}
+        for side, other in (("real", "synthetic"), ("synthetic", "real")):
+            fixed = whole[other] / max(1, whole[other].sum())
+            left = whole[side] - evidence.pairs[side].pairs[pair]
             total = np.maximum(1, left.sum(axis=(1, 2), keepdims=True))
-            means += 0.5 * np.abs(left / total - fixed).sum(axis=(1, 2)) / len(names)
-        variance += (GROUPS - 1) / GROUPS * float(((means - means.mean()) ** 2).sum())
-    return float(stdtrit(GROUPS - 1, 0.975) * np.sqrt(variance))
+            self.means[side] += 0.5 * np.abs(left / total - fixed).sum(axis=(1, 2)) / self.pairs
+
+    def half_width(self) -> float:
+        """Return the half width of the mean score's 95 % interval."""
+        from scipy.special import stdtrit
+
+        variance = sum(
+            (GROUPS - 1) / GROUPS * float(((means - means.mean()) ** 2).sum()) for means in self.means.values()
+        )
+        return float(stdtrit(GROUPS - 1, 0.975) * np.sqrt(variance))
+
+
+class _Collected:
+    """What is kept of the pairs as they are scored: every estimate, the worst findings and the worst pairs' tables."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence = evidence
+        self.estimates: list[Estimate] = []
+        self.strengths: list[float] = []
+        self.heatmap: list[Measured] = []
+        self._shown: dict[str, None] = {}
+        self._kept: list[tuple[float, int, Measured]] = []
+        self._pictures: list[tuple[float, int, Json]] = []
+
+    def add(self, found: Measured) -> None:
+        """Take the next pair in, in the plan's order."""
+        if found.estimate is None:
+            return
+        at = found.estimate.position.value if found.estimate.position else 1.0
+        number = len(self.estimates)
+        self.estimates.append(found.estimate)
+        self.strengths.append(float(str(found.details["dependence"])))
+        self._shown.update(dict.fromkeys(found.columns if len(self._shown) < MAX_HEATMAP else ()))
+        if all(name in self._shown for name in found.columns):
+            self.heatmap.append(found)
+        self._kept.append((at, number, found))
+        if len(self._kept) >= 2 * MAX_FINDINGS:
+            self._kept = sorted(self._kept, key=_place)[:MAX_FINDINGS]
+        if len(self._pictures) < SHOWN_PAIRS or at < self._pictures[-1][0]:
+            pair = (found.columns[0], found.columns[1])
+            self._pictures.append((at, number, _contingency(self.evidence, pair)))
+            self._pictures = sorted(self._pictures, key=_place)[:SHOWN_PAIRS]
+
+    def worst(self) -> tuple[list[Measured], list[Measured]]:
+        """Return the worst findings, worst first with the pictures of the first, and the same in the plan's order."""
+        from dataclasses import replace
+
+        kept = sorted(self._kept, key=_place)[:MAX_FINDINGS]
+        pictures = {number: picture for _, number, picture in self._pictures}
+        findings = [
+            replace(found, details={**found.details, "contingency": pictures[number]}) if number in pictures else found
+            for _, number, found in kept
+        ]
+        return findings, [found for _, _, found in sorted(kept, key=lambda item: item[1])]
+
+
+def _place(item: tuple[float, int, object]) -> tuple[float, int]:
+    return item[0], item[1]
 
 
 def _subjects(evidence: Evidence) -> tuple[list[PairName], list[Skip]]:
-    real, synthetic = evidence.pair_tables["real"], evidence.pair_tables["synthetic"]
-    names: list[PairName] = []
-    skipped: dict[str, str] = {}
-    for pair, table in real.items():
-        flat = [name for name, axis in zip(pair, (1, 0), strict=True) if (table.sum(axis=axis) > 0).sum() < 2]
-        for name in flat:
-            skipped[name] = "constant in real: its pairs hold no dependence"
-        if not flat and pair in synthetic:
-            names.append(pair)
+    synthetic = evidence.pairs["synthetic"].pairs
+    pairs_there = list(evidence.pairs["real"].pairs)
+    flat = [name for name in dict.fromkeys(name for pair in pairs_there for name in pair) if _is_flat(evidence, name)]
+    names = [pair for pair in pairs_there if pair in synthetic and not set(pair) & set(flat)]
+    skipped = dict.fromkeys(flat, "constant in real: its pairs hold no dependence")
     left_out = [Skip(name, reason) for name, reason in skipped.items()]
     left_out += [Skip(c.name, f"{c.role} columns enter no pair") for c in evidence.plan.columns if not c.is_paired]
     return names, left_out
 
 
-def _entropies(evidence: Evidence, names: list[PairName]) -> Entropies:
-    """Return the entropy of every paired column on either side, over the cells of its pair tables."""
-    out: Entropies = {}
-    for pair in names:
-        for name, axis in zip(pair, (1, 0), strict=True):
-            if ("real", name) not in out:
-                for side in ("real", "synthetic"):
-                    out[side, name] = entropy(evidence.pair_tables[side][pair].sum(axis=axis))
-    return out
+def _is_flat(evidence: Evidence, name: str) -> bool:
+    """Whether all real rows have the same code, a missing value being one."""
+    column = evidence.real.counts.columns[name]
+    if column.values.overflowed:
+        return False
+    seen = int((code_counts(evidence.plan[name], column) > 0).sum())
+    return seen + (column.missing > 0) < 2
+
+
+def _uncertainty(table: IntArray, pair: PairName, side: str, information: float, entropies: Entropies) -> Json:
+    """Return Theil's U in both directions; a column's entropy is the same in all its pairs, and computed once."""
+    for name, axis in zip(pair, (1, 0), strict=True):
+        if (side, name) not in entropies:
+            entropies[side, name] = entropy(table.sum(axis=axis))
+    return theils_u(information, (entropies[side, pair[0]], entropies[side, pair[1]]))
 
 
 def _pair(evidence: Evidence, pair: PairName, z: float, known: dict[str, Json], entropies: Entropies) -> Measured:
@@ -144,15 +205,14 @@ def _pair(evidence: Evidence, pair: PairName, z: float, known: dict[str, Json], 
     at = estimate.position.value if estimate.position else 0.0
     strength = max(0.0, careless - fresh.mean * evidence.design_effect)
     information = {"real": mutual_information(real), "synthetic": mutual_information(synthetic)}
-    uncertainty = {s: theils_u(i, (entropies[s, pair[0]], entropies[s, pair[1]])) for s, i in information.items()}
     details: dict[str, Json] = {
         "dependence": strength,
         "association_real": cramers_v(real),
         "association_synthetic": cramers_v(synthetic),
         "mutual_information_real": information["real"],
         "mutual_information_synthetic": information["synthetic"],
-        "theils_u_real": uncertainty["real"],
-        "theils_u_synthetic": uncertainty["synthetic"],
+        "theils_u_real": _uncertainty(real, pair, "real", information["real"], entropies),
+        "theils_u_synthetic": _uncertainty(synthetic, pair, "synthetic", information["synthetic"], entropies),
         **known,
     }
     message = (
@@ -175,17 +235,6 @@ def _information(found: Measured) -> Measured:
         columns=found.columns,
         judged=False,
     )
-
-
-def _with_pictures(evidence: Evidence, findings: list[Measured]) -> list[Measured]:
-    """Add the contingency tables of the worst pairs, margins pooled so that no small real cell shows."""
-    from dataclasses import replace
-
-    out = list(findings)
-    for at, found in enumerate(findings[:SHOWN_PAIRS]):
-        pair = (found.columns[0], found.columns[1])
-        out[at] = replace(found, details={**found.details, "contingency": _contingency(evidence, pair)})
-    return out
 
 
 def _contingency(evidence: Evidence, pair: PairName) -> Json:
