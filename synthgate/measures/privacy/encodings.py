@@ -43,19 +43,23 @@ class Rows:
         Equal exactly when all codes are equal (up to a collision chance of 2**-64 a pair).
     groups : int32 array, shape (rows,)
         Which person or sequence each row belongs to, where the table has such groups; else zeros.
+    place : int32 array, shape (rows,)
+        Where each row stood among the sampled rows of its side, counted from 0.
     """
 
     codes: tuple[Ints, ...]
     dense: NDArray[np.float32]
     hashes: NDArray[np.uint64]
     groups: NDArray[np.int32]
+    place: NDArray[np.int32]
 
     def __len__(self) -> int:
         return len(self.hashes)
 
     def take(self, at: Ints) -> Rows:
         """Return the rows at the given places, or where a mask holds."""
-        return Rows(tuple(c[at] for c in self.codes), self.dense[at], self.hashes[at], self.groups[at])
+        codes = tuple(column[at] for column in self.codes)
+        return Rows(codes, self.dense[at], self.hashes[at], self.groups[at], self.place[at])
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +161,8 @@ def _encode(sample: Sample) -> Encoding:
     groups = np.zeros(int(ends[-1]), np.int32)
     if grouped_by is not None:
         groups = np.concatenate([side.columns[grouped_by] for side in sides]).astype(np.int32)
-    everything = Rows(tuple(pooled), np.ascontiguousarray(numbers, dtype=np.float32), hashes, groups)
+    place = np.concatenate([np.arange(side.rows, dtype=np.int32) for side in sides])
+    everything = Rows(tuple(pooled), np.ascontiguousarray(numbers, dtype=np.float32), hashes, groups, place)
     made = []
     for start, end in zip([0, *ends[:-1]], ends, strict=True):
         at = np.arange(start, end)

@@ -17,7 +17,8 @@ import numpy as np
 from synthgate.catalogue import Options, measure
 from synthgate.findings import Estimate, Json, Ledger, Limit, Measured, Measurement, Position, Skip
 from synthgate.measures.privacy.attacks import ATTACKS, ENSEMBLE, REFERENCE_FACTOR, Attack, Stage
-from synthgate.measures.privacy.drift import DECILES, Drift, measure_drift
+from synthgate.measures.privacy.audit import LEAST_ROWS, audit_drift, audit_stage
+from synthgate.measures.privacy.drift import DECILES, Drift
 from synthgate.measures.privacy.encodings import Floats, encode
 from synthgate.measures.privacy.inference import (
     FALSE_POSITIVE_RATES,
@@ -37,7 +38,7 @@ from synthgate.measures.privacy.inference import (
 )
 from synthgate.measures.privacy.meta import combine, tiers
 from synthgate.measures.privacy.multiplicity import null_statistics, step_down
-from synthgate.measures.privacy.panel import Panel, make_panel
+from synthgate.measures.privacy.panel import Panel
 from synthgate.sample import Sample
 
 if TYPE_CHECKING:
@@ -52,7 +53,6 @@ META_FACTOR = sqrt(2.0)
 META_SHIFT = 0.5
 DETECTED = 0.01
 LEAST_HOLDOUT = 250
-LEAST_ROWS = 40
 TOLERANCE = 0.05
 NO_HOLDOUT = (
     "membership cannot be tested: all real rows supplied were available to the generator, and splitting them "
@@ -127,11 +127,11 @@ def assess(sample: Sample, profile: str = "standard", max_tpr: float = 0.03) -> 
     encoding = encode(sample)
     if not encoding.columns:
         return Measurement.missing("no column varies, apart from ids: there is nothing to attack with")
-    panel = make_panel(encoding, profile)
+    stage = audit_stage(sample, profile)
+    panel = stage.panel
     if min(*panel.queried, len(encoding.synthetic)) < LEAST_ROWS:
         return Measurement.missing(_too_few(panel, len(encoding.synthetic)))
-    stage = Stage(encoding, panel, sample.seed)
-    drift = measure_drift(stage)
+    drift = audit_drift(sample, profile)
     chosen = [attack for attack in ATTACKS if attack.is_quick or profile != "quick"]
     scored = _score(stage, chosen, drift, sample)
     rates = [_rates(one, panel, sample) for one in scored]
