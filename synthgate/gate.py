@@ -67,6 +67,7 @@ def evaluate(
     missing_values: Sequence[str] | None = None,
     baseline: str | Path | None = None,
     cache: bool = False,
+    risk_file: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Verdict:
     """Judge whether a synthetic table may be used in place of a real one.
@@ -95,6 +96,8 @@ def evaluate(
         An earlier ``result.json``: what failed there already, and is no worse beyond noise, only warns.
     cache : bool
         Reuse the verdict of an earlier run over the same data, gate and versions, and keep this one.
+    risk_file : path, optional
+        Where to write which training rows are most at risk (CSV). It names persons; no report holds any of it.
     progress : callable, optional
         Called with the name of each step as it begins.
 
@@ -109,7 +112,9 @@ def evaluate(
     past = read_result(baseline) if baseline is not None else None
     tables = clock.run("read", lambda: _open(policy, real, synthetic, holdout))
     described = _metadata(policy, metadata)
-    verdict = (_remembered if cache else _judged)(policy, tables, described, clock)
+    rows = Path(risk_file) if risk_file is not None else None
+    remembers = cache and rows is None
+    verdict = (_remembered if remembers else partial(_judged, risk_file=rows))(policy, tables, described, clock)
     return hold(verdict, past, str(baseline)) if past is not None else verdict
 
 
@@ -130,10 +135,16 @@ def _remembered(policy: Gate, tables: Mapping[str, Table], described: Metadata, 
     return verdict
 
 
-def _judged(policy: Gate, tables: Mapping[str, Table], described: Metadata, clock: Clock) -> Verdict:
+def _judged(
+    policy: Gate, tables: Mapping[str, Table], described: Metadata, clock: Clock, risk_file: Path | None = None
+) -> Verdict:
     evidence = gather(policy, tables, described, clock)
     waivers = Waivers(policy.waivers, datetime.now(UTC).date(), set())
     checks = tuple(run_check(check, evidence, waivers, clock) for check in policy.checks)
+    if risk_file is not None:
+        from synthgate.measures.privacy.slices import write_risks
+
+        write_risks(evidence.sample, risk_file)
     run = _run_info(policy, tables, evidence, (*described.notes, *waivers.notes()), clock)
     return Verdict(outcome=conclude(checks), checks=checks, run=run)
 

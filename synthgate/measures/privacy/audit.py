@@ -69,8 +69,8 @@ def ask(sample: Sample, least_columns: int, most: int) -> Asked | str:
     members, others = panel.queried
     if min(members, others, len(encoding.synthetic)) < LEAST_ROWS:
         return (
-            f"{members} different training rows, {others} different holdout rows and {len(encoding.synthetic)} synthetic "
-            f"rows are left to compare, and at least {LEAST_ROWS} of each are needed"
+            f"{members} different training rows, {others} different holdout rows and {len(encoding.synthetic)} "
+            f"synthetic rows are left to compare, and at least {LEAST_ROWS} of each are needed"
         )
     at = np.concatenate([np.flatnonzero(panel.member == side)[:most] for side in (True, False)])
     return Asked(stage, at, doubt(audit_drift(sample)))
@@ -85,4 +85,6 @@ def doubt(drift: Drift) -> str | None:
 
 def left_out(panel: Panel) -> list[Skip]:
     """Return what is no part of a panel, and why."""
-    return [Skip(f"{panel.common} different rows", "occur in both training rows and holdout")] if panel.common >= 3 else []
+    return (
+        [Skip(f"{panel.common} different rows", "occur in both training rows and holdout")] if panel.common >= 3 else []
+    )

@@ -41,8 +41,8 @@ def attributes(evidence: Evidence, options: Options) -> Measurement:
     secrets : list of str
         The columns to guess; every column when empty.
     """
-    chosen = options.get("secrets") or ()
-    names = (chosen,) if isinstance(chosen, str) else tuple(str(name) for name in chosen)  # type: ignore[attr-defined] - a list of the gate file
+    chosen = options.get("secrets")
+    names = tuple(str(name) for name in chosen) if isinstance(chosen, list | tuple) else ()
     for name in names:
         if name not in evidence.plan.names:
             raise UsageError("privacy.attributes", f"secret {name!r} is no column", nearest(name, evidence.plan.names))
@@ -61,11 +61,15 @@ def assess_attributes(sample: Sample, secrets: Sequence[str] = ()) -> Measuremen
         if column.role is not Role.VECTOR and (not secrets or column.name in secrets)
     ]
     if not chosen:
-        return Measurement.missing("attribute inference cannot be tested: no secret is a column that varies, apart from ids")
+        return Measurement.missing(
+            "attribute inference cannot be tested: no secret is a column that varies, apart from ids"
+        )
     links = _links(sample, asked)
     findings = [_secret(asked, links, at, len(chosen)) for at in chosen]
     score = _mean(asked, links.guessed[:, chosen].mean(axis=1))
-    shown = sorted((f for f in findings if f.estimate and f.estimate.low > 0), key=lambda f: -(f.estimate or score).value)
+    shown = sorted(
+        (f for f in findings if f.estimate and f.estimate.low > 0), key=lambda f: -(f.estimate or score).value
+    )
     return Measurement(
         reason=_inferred(asked, score, shown),
         findings=tuple(findings),
@@ -88,9 +92,7 @@ def _asked(sample: Sample) -> Asked | str:
 
 def _links(sample: Sample, asked: Asked) -> Links:
     queries = asked.stage.panel.queries.take(asked.at)
-    return sample.derive(
-        "privacy.links", lambda s: find_links(queries, asked.stage.encoding, s.rng("privacy.halves"))
-    )
+    return sample.derive("privacy.links", lambda s: find_links(queries, asked.stage.encoding, s.rng("privacy.halves")))
 
 
 def _secret(asked: Asked, links: Links, at: int, looks: int) -> Measured:
@@ -127,7 +129,11 @@ def _tried(asked: Asked, success: Flags) -> tuple[Tried, Tried]:
         design = 1.0
         if panel.grouped_by is not None:
             plain = float(hits.var()) / len(hits)
-            design = max(1.0, _variance(hits, units[side]) / plain) if plain > 0 else float(len(hits)) / len(set(units[side]))
+            design = (
+                max(1.0, _variance(hits, units[side]) / plain)
+                if plain > 0
+                else float(len(hits)) / len(set(units[side]))
+            )
         sides.append(Tried(float(hits.sum()), len(hits), design))
     return sides[0], sides[1]
 
@@ -153,8 +159,8 @@ def _variance(values: Floats, units: Places) -> float:
 def _inferred(asked: Asked, score: Estimate, shown: Sequence[Measured]) -> str:
     named = ", ".join(f"{f.columns[0]!r}" for f in shown[:NAMED])
     said = (
-        f"knowing all other columns tells a cell of training rows beyond what it tells of others in {score.value:.1%} of "
-        f"the cases where the others' would be missed [{score.low:.1%}, {score.high:.1%}]"
+        f"guessing a cell from all others has a risk of {score.value:.1%} [{score.low:.1%}, {score.high:.1%}] on "
+        "average over columns: the excess on training rows over holdout rows, as a share of what was left to lose"
     )
     said += f"; shown for {named}" if named else ""
     return f"{said}; {asked.doubt}, so nothing is decided" if asked.doubt else said
@@ -162,7 +168,10 @@ def _inferred(asked: Asked, score: Estimate, shown: Sequence[Measured]) -> str:
 
 def _unasked(encoding: Encoding, chosen: Sequence[int]) -> list[Skip]:
     return [
-        Skip(column.name, "a vector: used as knowledge, no secret" if column.role is Role.VECTOR else "not among the secrets")
+        Skip(
+            column.name,
+            "a vector: used as knowledge, no secret" if column.role is Role.VECTOR else "not among the secrets",
+        )
         for at, column in enumerate(encoding.columns)
         if at not in chosen
     ]
@@ -186,7 +195,7 @@ def _attacked(asked: Asked, encoding: Encoding) -> dict[str, Json]:
 
 
 @measure("privacy.linkability")
-def linkability(evidence: Evidence, options: Options) -> Measurement:  # noqa: ARG001 - every measure is called with options
+def linkability(evidence: Evidence, options: Options) -> Measurement:
     """Join two halves of a record through one synthetic row, on training rows and on holdout rows."""
     return assess_linkability(evidence.sample)
 
@@ -208,7 +217,7 @@ def assess_linkability(sample: Sample) -> Measurement:
     )
     found = Measured(
         metric="linkability_risk",
-        message=f"two halves of a record are joined for {main:.1%} of the training rows, {control:.1%} of the holdout rows",
+        message=f"two halves are joined for {main:.1%} of the training rows and {control:.1%} of the holdout rows",
         estimate=score,
         judged=asked.doubt is None,
         details={"main": rounded(main), "control": rounded(control), "ways_to_halve": ways},

@@ -55,7 +55,7 @@ class _Target:
 
     start: int
     rows: int
-    cells: tuple[NDArray[np.generic], ...]
+    cells: tuple[Ints, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +97,7 @@ def find_links(queries: Rows, encoding: Encoding, rng: np.random.Generator) -> L
     width = len(encoding.columns)
     halves = halve(width, rng)
     questions = width + 2 * len(halves)
-    best = _Best(
-        np.full((len(queries), questions), np.inf, np.float32), np.zeros((len(queries), questions), np.int64)
-    )
+    best = _Best(np.full((len(queries), questions), np.inf, np.float32), np.zeros((len(queries), questions), np.int64))
     blocks = [np.arange(a, min(a + QUERY_BLOCK, len(queries))) for a in range(0, len(queries), QUERY_BLOCK)]
     synthetic = encoding.synthetic
     scales = [_scale(column) for column in encoding.columns]
@@ -133,7 +131,7 @@ def _scale(column: Column) -> _Scale:
 
 def _prepare(scales: Sequence[_Scale], rows: Rows, start: int) -> _Target:
     """Lay out what comparing needs: codes for equality and look-ups, ranks for numbers of many values."""
-    cells: list[NDArray[np.generic]] = []
+    cells: list[Ints] = []
     for scale, codes in zip(scales, rows.codes, strict=True):
         if scale.ranks is None:
             cells.append(np.ascontiguousarray(codes))
@@ -176,8 +174,8 @@ def _search(
             _keep(rest, best, i, width + len(halves) + h, target.start)
 
 
-def _grade(cells: NDArray[np.generic], scale: _Scale, code: int, out: NDArray[np.float32]) -> None:
-    """Write the log share of rows as near as each cell or nearer: 0 for far ones, log of the value's share for equals."""
+def _grade(cells: Ints, scale: _Scale, code: int, out: NDArray[np.float32]) -> None:
+    """Write the log share of rows as near as each cell or nearer: 0 for far ones, the value's own for equal ones."""
     if scale.ranks is None:
         raise ValueError("only numbers are graded")
     rank, share = scale.ranks[code], np.exp(scale.weights[code])
@@ -215,8 +213,9 @@ def likeliest(column: Column) -> float:
     return float(column.counts.max() / column.counts.sum())
 
 
-def most_confident(fit: Floats, member: Flags, guessed: Sequence[bool] | Flags, share: float) -> tuple[float, float]:
+def most_confident(fit: Floats, member: Flags, guessed: Flags, share: float) -> tuple[float, float]:
     """Return the success on members and on others among the guesses whose best row fits best of all."""
     kept = np.argsort(-fit, kind="stable")[: max(1, round(share * len(fit)))]
-    right, mine = np.asarray(guessed)[kept], member[kept]
-    return tuple(float(right[side].mean()) if side.any() else 0.0 for side in (mine, ~mine))  # type: ignore[return-value] - two sides
+    right, mine = guessed[kept], member[kept]
+    main, control = (float(right[side].mean()) if side.any() else 0.0 for side in (mine, ~mine))
+    return main, control

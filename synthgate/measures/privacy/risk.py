@@ -118,8 +118,7 @@ def _safe(value: float) -> float:
 
 def opened(estimate: Estimate, why: str) -> Estimate:
     """Return an estimate that decides nothing, since what it stands on does not hold."""
-    made = excess_estimate(estimate.value, min(0.0, estimate.low), 1.0, f"{estimate.method}; opened: {why}")
-    return made
+    return excess_estimate(estimate.value, min(0.0, estimate.low), 1.0, f"{estimate.method}; opened: {why}")
 
 
 def as_json(main: Tried, control: Tried) -> dict[str, Json]:

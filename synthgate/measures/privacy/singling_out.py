@@ -60,7 +60,7 @@ class Isolated:
 
 
 @measure("privacy.singling_out")
-def singling_out(evidence: Evidence, options: Options) -> Measurement:  # noqa: ARG001 - every measure is called with options
+def singling_out(evidence: Evidence, options: Options) -> Measurement:
     """Try predicates that isolate a synthetic row on training rows and on as many holdout rows."""
     return assess(evidence.sample)
 
@@ -79,7 +79,7 @@ def assess(sample: Sample) -> Measurement:
         "univariate": univariate(encoding, sample.rng("privacy.predicates.1")),
         "multivariate": multivariate(encoding, sample.rng("privacy.predicates.2")),
     }
-    findings = [_finding(encoding, kind, made, doubted) for kind, made in kinds.items() if made]
+    findings = [_finding(encoding, encoding.holdout, kind, made, doubted) for kind, made in kinds.items() if made]
     if not findings:
         return Measurement.missing("singling out cannot be tested: no predicate isolates a single synthetic row")
     worst = max((f.estimate for f in findings if f.estimate), key=lambda e: e.value)
@@ -96,11 +96,12 @@ def assess(sample: Sample) -> Measurement:
     )
 
 
-def _finding(encoding: Encoding, kind: str, predicates: Sequence[Predicate], doubted: str | None) -> Measured:
-    assert_holdout = encoding.holdout or encoding.real
-    size = min(len(encoding.real), len(assert_holdout))
+def _finding(
+    encoding: Encoding, holdout: Rows, kind: str, predicates: Sequence[Predicate], doubted: str | None
+) -> Measured:
+    size = min(len(encoding.real), len(holdout))
     grouped = encoding.grouped_by is not None
-    sides = [isolated(encoding, rows, predicates, size, grouped=grouped) for rows in (encoding.real, assert_holdout)]
+    sides = [isolated(encoding, rows, predicates, size, grouped=grouped) for rows in (encoding.real, holdout)]
     main, control = (Tried(float(s.chance.sum()), len(predicates), design(s)) for s in sides)
     found = risk(main, control, 2)
     words = "one value or an extreme" if kind == "univariate" else "a few cells together"
