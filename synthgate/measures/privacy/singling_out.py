@@ -24,10 +24,10 @@ from synthgate.sample import Sample
 if TYPE_CHECKING:
     from synthgate.evidence import Evidence
 
-PREDICATES = 1_000
-ATTEMPTS = 6
+PREDICATES = 2_000
+ATTEMPTS = 3
 MAX_CELLS = 5e9
-CELLS = (2, 5)
+CELLS = (2, 8)
 Sign = Literal["=", "<=", ">="]
 
 
@@ -119,7 +119,7 @@ def _finding(
 
 
 def univariate(encoding: Encoding, rng: np.random.Generator) -> list[Predicate]:
-    """Draw up to 1,000 predicates on one column: values that occur once in the synthetic rows, and extremes."""
+    """Draw up to 2,000 predicates on one column: values that occur once in the synthetic rows, and extremes."""
     made: list[Predicate] = []
     for at, column in enumerate(encoding.columns):
         counts = np.bincount(encoding.synthetic.codes[at], minlength=column.card)
@@ -133,22 +133,26 @@ def univariate(encoding: Encoding, rng: np.random.Generator) -> list[Predicate]:
 
 
 def multivariate(encoding: Encoding, rng: np.random.Generator) -> list[Predicate]:
-    """Draw up to 1,000 different conjunctions of 2 to 5 cells of one synthetic row that fit no other one.
+    """Draw up to 2,000 different conjunctions of cells of one synthetic row that fit no other one.
 
-    Numbers are bounded on their far side from the median, other cells equalled.
+    Cells of random columns are added until only that row is left, at least 2 and at most 8. Numbers are
+    bounded on their far side from the median, other cells equalled.
     """
-    width, rows = len(encoding.columns), len(encoding.synthetic)
-    if width < 2:
+    width, rows = len(encoding.columns), encoding.synthetic
+    if width < CELLS[0]:
         return []
-    tries = min(ATTEMPTS * PREDICATES, max(PREDICATES // 2, int(MAX_CELLS / (rows * CELLS[1]))))
+    tries = min(ATTEMPTS * PREDICATES, max(PREDICATES // 2, int(MAX_CELLS / (len(rows) * CELLS[1]))))
     found: dict[Predicate, None] = {}
     for _ in range(tries):
-        size = int(rng.integers(CELLS[0], min(CELLS[1], width) + 1))
-        row = int(rng.integers(rows))
-        chosen = np.sort(rng.permutation(width)[:size])
-        made = tuple(_cell(encoding, int(at), int(encoding.synthetic.codes[at][row])) for at in chosen)
-        if made not in found and np.count_nonzero(fits(encoding, encoding.synthetic, made)) == 1:
-            found[made] = None
+        row = int(rng.integers(len(rows)))
+        made: list[Cell] = []
+        left: Ints | None = None
+        for at in rng.permutation(width)[: CELLS[1]]:
+            made.append(_cell(encoding, int(at), int(rows.codes[at][row])))
+            left = _narrowed(encoding, rows, made[-1], left)
+            if len(left) == 1 and len(made) >= CELLS[0]:
+                found[tuple(sorted(made, key=lambda cell: cell.column))] = None
+                break
         if len(found) == PREDICATES:
             break
     return list(found)
@@ -161,19 +165,25 @@ def _cell(encoding: Encoding, at: int, code: int) -> Cell:
     return Cell(at, ">=" if ranks[code] > 0.5 else "<=", code)
 
 
-def fits(encoding: Encoding, rows: Rows, predicate: Predicate) -> NDArray[np.bool_]:
-    """Tell which rows a predicate fits."""
-    kept = np.ones(len(rows), np.bool_)
+def fitting(encoding: Encoding, rows: Rows, predicate: Predicate) -> Ints:
+    """Return the places of the rows that a predicate fits."""
+    left: Ints | None = None
     for cell in predicate:
-        codes: Ints = rows.codes[cell.column]
-        if cell.sign == "=":
-            kept &= codes == cell.code
-        elif cell.sign == "<=":
-            kept &= codes <= cell.code
-        else:
-            # codes of numbers rise with them, and missing has the last
-            kept &= (codes >= cell.code) & (codes < encoding.columns[cell.column].card - 1)
-    return kept
+        left = _narrowed(encoding, rows, cell, left)
+    return np.arange(len(rows)) if left is None else left
+
+
+def _narrowed(encoding: Encoding, rows: Rows, cell: Cell, left: Ints | None) -> Ints:
+    """Return which of the rows left meet one more condition."""
+    codes: Ints = rows.codes[cell.column] if left is None else rows.codes[cell.column][left]
+    if cell.sign == "=":
+        kept = codes == cell.code
+    elif cell.sign == "<=":
+        kept = codes <= cell.code
+    else:
+        # codes of numbers rise with them, and missing has the last
+        kept = (codes >= cell.code) & (codes < encoding.columns[cell.column].card - 1)
+    return np.flatnonzero(kept) if left is None else left[kept]
 
 
 def isolated(
@@ -187,7 +197,7 @@ def isolated(
     counts = np.empty(len(predicates), np.int64)
     row = np.full(len(predicates), -1, np.int64)
     for i, predicate in enumerate(predicates):
-        at = np.flatnonzero(fits(encoding, rows, predicate))
+        at = fitting(encoding, rows, predicate)
         counts[i] = len(at)
         if len(at) == 1:
             row[i] = rows.groups[at[0]] if grouped else at[0]

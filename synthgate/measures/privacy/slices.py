@@ -34,7 +34,7 @@ RARE = 0.01
 TAIL = 0.05
 NEIGHBOURS = 5
 MOST_SHOWN = 10
-LARGEST = 0.65
+LARGEST = 0.6
 DISCOVERIES = 0.1
 
 
@@ -56,7 +56,7 @@ class Slice:
 
 
 def risky_slices(stage: Stage, sample: Sample, scores: dict[str, Floats], factor: float) -> list[Measured]:
-    """Return the AUC of each slice in which members are told from non-members, the highest lower bound first.
+    """Return the AUC of each slice that is shown to leak more than all rows together, the highest lower bound first.
 
     Parameters
     ----------
@@ -72,6 +72,9 @@ def risky_slices(stage: Stage, sample: Sample, scores: dict[str, Floats], factor
     wanted = [s for s in find_slices(stage, sample) if min(_sides(panel.member, s.kept)) >= LEAST][:MOST_SLICES]
     looks = max(1, len(wanted) * len(scores))
     z = simultaneous_z(ERROR, looks)
+    overall = {
+        name: max(0.5, stratified_auc(values, panel.member, panel.fold).value) for name, values in scores.items()
+    }
     found: list[Measured] = []
     for one in wanted:
         units = panel.unit[one.kept] if panel.grouped_by else None
@@ -79,10 +82,11 @@ def risky_slices(stage: Stage, sample: Sample, scores: dict[str, Floats], factor
             name: stratified_auc(values[one.kept], panel.member[one.kept], panel.fold[one.kept], units)
             for name, values in scores.items()
         }
-        name, auc = max(tried.items(), key=lambda item: item[1].value - z * factor * _error(item[1]))
-        found.append(_measured(one, name, auc, panel.member, (z * factor, looks)))
-    shown = [f for f in found if f.estimate and f.estimate.low > 0.5]
-    return sorted(shown, key=lambda f: -f.estimate.low if f.estimate else 0.0)[:MOST_SHOWN]
+        beyond = {name: auc.value - z * factor * _error(auc) - overall[name] for name, auc in tried.items()}
+        name = max(beyond, key=lambda name: beyond[name])
+        if beyond[name] > 0:
+            found.append(_measured(one, name, tried[name], panel.member, (z * factor, looks)))
+    return sorted(found, key=lambda f: -f.estimate.low if f.estimate else 0.0)[:MOST_SHOWN]
 
 
 def _error(auc: Auc) -> float:
