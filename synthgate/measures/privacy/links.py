@@ -110,6 +110,24 @@ def find_links(queries: Rows, encoding: Encoding, rng: np.random.Generator) -> L
     return Links(guessed, -best.cost[:, :width], at[:, first:second] == at[:, second:])
 
 
+def best_fit(queries: Rows, targets: Rows, encoding: Encoding) -> Floats:
+    """Return how well the best target fits each query over all cells, in nats."""
+    scales = [_scale(column) for column in encoding.columns]
+    best = np.zeros(len(queries))
+    blocks = [np.arange(a, min(a + QUERY_BLOCK, len(queries))) for a in range(0, len(queries), QUERY_BLOCK)]
+    for start in range(0, len(targets), CHUNK_ROWS):
+        target = _prepare(scales, targets.take(np.arange(start, min(start + CHUNK_ROWS, len(targets)))), start)
+        spread(partial(_fit, queries, target, scales, best), blocks)
+    return best
+
+
+def _fit(queries: Rows, target: _Target, scales: Sequence[_Scale], best: Floats, block: Ints) -> None:
+    costs = np.empty((len(scales), target.rows), np.float32)
+    for i in block:
+        _compare(queries, int(i), target, scales, costs)
+        best[i] = max(best[i], -float(costs.sum(axis=0).min()))
+
+
 def halve(width: int, rng: np.random.Generator) -> NDArray[np.float32]:
     """Return ways to halve the columns, different ones where there are enough, shape (halves, width)."""
     seen: dict[bytes, NDArray[np.float32]] = {}
@@ -152,17 +170,10 @@ def _search(
     width = len(scales)
     costs = np.empty((width, target.rows), np.float32)
     sums = np.empty((len(halves) + 1, target.rows), np.float32)
-    equal, rest = np.empty(target.rows, np.bool_), np.empty(target.rows, np.float32)
+    rest = np.empty(target.rows, np.float32)
     whole = np.concatenate([halves, np.ones((1, width), np.float32)])
     for i in block:
-        for j, scale in enumerate(scales):
-            code = int(queries.codes[j][i])
-            if scale.ranks is not None and scale.ranks[code] != FAR:
-                _grade(target.cells[j], scale, code, costs[j])
-            else:
-                is_rank = target.cells[j].dtype == np.float32
-                np.equal(target.cells[j], FAR if is_rank else code, out=equal)
-                np.multiply(equal, scale.weights[code], out=costs[j])
+        _compare(queries, int(i), target, scales, costs)
         np.matmul(whole, costs, out=sums)
         total = sums[-1]
         for j in range(width):
@@ -172,6 +183,18 @@ def _search(
             _keep(sums[h], best, i, width + h, target.start)
             np.subtract(total, sums[h], out=rest)
             _keep(rest, best, i, width + len(halves) + h, target.start)
+
+
+def _compare(queries: Rows, i: int, target: _Target, scales: Sequence[_Scale], costs: NDArray[np.float32]) -> None:
+    """Write how well each cell of one query fits that of every row: 0 for not at all, else the log of a share."""
+    equal = np.empty(target.rows, np.bool_)
+    for j, scale in enumerate(scales):
+        code = int(queries.codes[j][i])
+        if scale.ranks is not None and scale.ranks[code] != FAR:
+            _grade(target.cells[j], scale, code, costs[j])
+        else:
+            np.equal(target.cells[j], FAR if target.cells[j].dtype == np.float32 else code, out=equal)
+            np.multiply(equal, scale.weights[code], out=costs[j])
 
 
 def _grade(cells: Ints, scale: _Scale, code: int, out: NDArray[np.float32]) -> None:

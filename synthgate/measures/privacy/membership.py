@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from synthgate.catalogue import Options, measure
 from synthgate.findings import Estimate, Json, Ledger, Limit, Measured, Measurement, Position, Skip
-from synthgate.measures.privacy.attacks import ATTACKS, ENSEMBLE, REFERENCE_FACTOR, Stage
+from synthgate.measures.privacy.attacks import ENSEMBLE, REFERENCE_FACTOR, Stage
 from synthgate.measures.privacy.audit import LEAST_ROWS, audit_drift, audit_stage
+from synthgate.measures.privacy.continuous import ensemble
 from synthgate.measures.privacy.drift import Drift
 from synthgate.measures.privacy.encodings import encode
 from synthgate.measures.privacy.inference import (
@@ -75,7 +76,7 @@ def assess(sample: Sample, profile: str = "standard", max_tpr: float = 0.03) -> 
     if min(*panel.queried, len(encoding.synthetic)) < LEAST_ROWS:
         return Measurement.missing(_too_few(panel, len(encoding.synthetic)))
     drift = audit_drift(sample, profile)
-    chosen = [attack for attack in ATTACKS if attack.is_quick or profile != "quick"]
+    chosen = ensemble(stage, profile)
     scored = score_attacks(stage, chosen, drift, sample)
     rates = [rates_of(one, panel, sample) for one in scored]
     context = _Context(panel, drift, len(chosen), max_tpr)
