@@ -106,16 +106,17 @@ def evaluate(
     SynthgateError
         When the data, the gate file or the arguments do not allow a judgement.
     """
-    loaded = gate if isinstance(gate, Gate) else load_gate(gate, preset=preset, only=only, skip=skip)
-    policy = _overridden(loaded, target, seed, missing_values)
+    policy = _overridden(_loaded(gate, preset, only, skip), target, seed, missing_values)
     clock = Clock(progress)
     past = read_result(baseline) if baseline is not None else None
     tables = clock.run("read", lambda: _open(policy, real, synthetic, holdout))
-    described = _metadata(policy, metadata)
-    rows = Path(risk_file) if risk_file is not None else None
-    remembers = cache and rows is None
-    verdict = (_remembered if remembers else partial(_judged, risk_file=rows))(policy, tables, described, clock)
+    judge = _remembered if cache and risk_file is None else partial(_judged, risk_file=risk_file)
+    verdict = judge(policy, tables, _metadata(policy, metadata), clock)
     return hold(verdict, past, str(baseline)) if past is not None else verdict
+
+
+def _loaded(gate: str | Path | Gate | None, preset: str | None, only: Sequence[str], skip: Sequence[str]) -> Gate:
+    return gate if isinstance(gate, Gate) else load_gate(gate, preset=preset, only=only, skip=skip)
 
 
 def _remembered(policy: Gate, tables: Mapping[str, Table], described: Metadata, clock: Clock) -> Verdict:
@@ -136,7 +137,7 @@ def _remembered(policy: Gate, tables: Mapping[str, Table], described: Metadata, 
 
 
 def _judged(
-    policy: Gate, tables: Mapping[str, Table], described: Metadata, clock: Clock, risk_file: Path | None = None
+    policy: Gate, tables: Mapping[str, Table], described: Metadata, clock: Clock, risk_file: str | Path | None = None
 ) -> Verdict:
     evidence = gather(policy, tables, described, clock)
     waivers = Waivers(policy.waivers, datetime.now(UTC).date(), set())
@@ -144,7 +145,7 @@ def _judged(
     if risk_file is not None:
         from synthgate.measures.privacy.slices import write_risks
 
-        write_risks(evidence.sample, risk_file)
+        write_risks(evidence.sample, Path(risk_file))
     run = _run_info(policy, tables, evidence, (*described.notes, *waivers.notes()), clock)
     return Verdict(outcome=conclude(checks), checks=checks, run=run)
 
