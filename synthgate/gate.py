@@ -110,13 +110,27 @@ def evaluate(
     clock = Clock(progress)
     past = read_result(baseline) if baseline is not None else None
     tables = clock.run("read", lambda: _open(policy, real, synthetic, holdout))
-    judge = _remembered if cache and risk_file is None else partial(_judged, risk_file=risk_file)
-    verdict = judge(policy, tables, _metadata(policy, metadata), clock)
+    verdict = _verdict(policy, tables, _metadata(policy, metadata), clock, cache=cache, risk_file=risk_file)
     return hold(verdict, past, str(baseline)) if past is not None else verdict
 
 
 def _loaded(gate: str | Path | Gate | None, preset: str | None, only: Sequence[str], skip: Sequence[str]) -> Gate:
     return gate if isinstance(gate, Gate) else load_gate(gate, preset=preset, only=only, skip=skip)
+
+
+def _verdict(
+    policy: Gate,
+    tables: Mapping[str, Table],
+    described: Metadata,
+    clock: Clock,
+    *,
+    cache: bool,
+    risk_file: str | Path | None,
+) -> Verdict:
+    """Judge, or take the kept verdict, which knows no single rows."""
+    if cache and risk_file is None:
+        return _remembered(policy, tables, described, clock)
+    return _judged(policy, tables, described, clock, risk_file)
 
 
 def _remembered(policy: Gate, tables: Mapping[str, Table], described: Metadata, clock: Clock) -> Verdict:
