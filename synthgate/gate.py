@@ -67,6 +67,7 @@ def evaluate(
     missing_values: Sequence[str] | None = None,
     baseline: str | Path | None = None,
     cache: bool = False,
+    risk_file: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Verdict:
     """Judge whether a synthetic table may be used in place of a real one.
@@ -95,6 +96,8 @@ def evaluate(
         An earlier ``result.json``: what failed there already, and is no worse beyond noise, only warns.
     cache : bool
         Reuse the verdict of an earlier run over the same data, gate and versions, and keep this one.
+    risk_file : path, optional
+        Where to write which training rows are most at risk (CSV). It names persons; no report holds any of it.
     progress : callable, optional
         Called with the name of each step as it begins.
 
@@ -103,14 +106,31 @@ def evaluate(
     SynthgateError
         When the data, the gate file or the arguments do not allow a judgement.
     """
-    loaded = gate if isinstance(gate, Gate) else load_gate(gate, preset=preset, only=only, skip=skip)
-    policy = _overridden(loaded, target, seed, missing_values)
+    policy = _overridden(_loaded(gate, preset, only, skip), target, seed, missing_values)
     clock = Clock(progress)
     past = read_result(baseline) if baseline is not None else None
     tables = clock.run("read", lambda: _open(policy, real, synthetic, holdout))
-    described = _metadata(policy, metadata)
-    verdict = (_remembered if cache else _judged)(policy, tables, described, clock)
+    verdict = _verdict(policy, tables, _metadata(policy, metadata), clock, cache=cache, risk_file=risk_file)
     return hold(verdict, past, str(baseline)) if past is not None else verdict
+
+
+def _loaded(gate: str | Path | Gate | None, preset: str | None, only: Sequence[str], skip: Sequence[str]) -> Gate:
+    return gate if isinstance(gate, Gate) else load_gate(gate, preset=preset, only=only, skip=skip)
+
+
+def _verdict(
+    policy: Gate,
+    tables: Mapping[str, Table],
+    described: Metadata,
+    clock: Clock,
+    *,
+    cache: bool,
+    risk_file: str | Path | None,
+) -> Verdict:
+    """Judge, or take the kept verdict, which knows no single rows."""
+    if cache and risk_file is None:
+        return _remembered(policy, tables, described, clock)
+    return _judged(policy, tables, described, clock, risk_file)
 
 
 def _remembered(policy: Gate, tables: Mapping[str, Table], described: Metadata, clock: Clock) -> Verdict:
@@ -130,13 +150,19 @@ def _remembered(policy: Gate, tables: Mapping[str, Table], described: Metadata, 
     return verdict
 
 
-def _judged(policy: Gate, tables: Mapping[str, Table], described: Metadata, clock: Clock) -> Verdict:
+def _judged(
+    policy: Gate, tables: Mapping[str, Table], described: Metadata, clock: Clock, risk_file: str | Path | None = None
+) -> Verdict:
     from synthgate.bridges.sdmetrics import settle
 
     policy = settle(policy, tables["real"].schema.names, tables, described.keys)
     evidence = gather(policy, tables, described, clock)
     waivers = Waivers(policy.waivers, datetime.now(UTC).date(), set())
     checks = tuple(run_check(check, evidence, waivers, clock) for check in policy.checks)
+    if risk_file is not None:
+        from synthgate.measures.privacy.slices import write_risks
+
+        write_risks(evidence.sample, Path(risk_file))
     run = _run_info(policy, tables, evidence, (*described.notes, *waivers.notes()), clock)
     return Verdict(outcome=conclude(checks), checks=checks, run=run)
 

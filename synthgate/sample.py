@@ -76,6 +76,11 @@ class Sample:
             self._derived[name] = make(self)
         return cast(T, self._derived[name])
 
+    def find(self, name: str, kind: type[T]) -> T | None:
+        """Return what was derived under `name` before, if anything was."""
+        found = self._derived.get(name)
+        return found if isinstance(found, kind) else None
+
     def rng(self, purpose: str) -> np.random.Generator:
         """Return a generator of its own for `purpose`, so that no check moves another's numbers."""
         return np.random.default_rng([self.seed, *purpose.encode()])

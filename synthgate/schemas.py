@@ -86,6 +86,8 @@ def _option(check: DeclaredCheck, key: str) -> Json:
         return SHARE
     if isinstance(default, int):
         return {"type": "integer", "minimum": 1}
+    if isinstance(default, list):
+        return {"type": "array", "items": {"type": "string"}}
     return {"enum": list(check.choices[key])} if key in check.choices else {"type": "string"}
 
 

@@ -45,6 +45,11 @@ MAX_SEED = 2**32 - 1
     help="An earlier result.json or `synthgate baseline`: fail only on what is worse, beyond noise, than there.",
 )
 @click.option("--cache", is_flag=True, help="Reuse the verdict of a run over the same data, gate and versions.")
+@click.option(
+    "--risk-file",
+    type=click.Path(path_type=Path),
+    help="Also write which rows of REAL are most at risk to this file (CSV). It names persons: keep it with REAL.",
+)
 @judging_options
 def run(real: str | None, synthetic: str | None, **options: Any) -> int:
     """Judge SYNTHETIC against REAL: files, globs or database URLs.
@@ -70,6 +75,7 @@ def run(real: str | None, synthetic: str | None, **options: Any) -> int:
             "missing_values": missing,
             "baseline": options["baseline"],
             "cache": options["cache"],
+            "risk_file": options["risk_file"],
         },
         options,
     )

@@ -1,5 +1,5 @@
-"""Privacy: was anybody in the training rows copied, or can they be told from the synthetic table?"""
+"""Privacy: was anybody in the training rows copied, or can they be told, guessed, linked or singled out?"""
 
-from synthgate.measures.privacy import copies, membership
+from synthgate.measures.privacy import copies, criteria, membership, singling_out
 
-__all__ = ["copies", "membership"]
+__all__ = ["copies", "criteria", "membership", "singling_out"]

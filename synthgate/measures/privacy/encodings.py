@@ -7,6 +7,7 @@ content hash, so that the order of the input rows changes nothing either.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,9 @@ MAX_DIMENSIONS = 256
 BINS = 20
 TREE_CODES = 254
 MAX_EXACT = 2.0**53
+LEAST_ROUNDED = 20
+MOST_ROUNDED = 4
+LEAST_FINE = 9
 DATE_UNITS = (86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000, 1_000)
 
 
@@ -43,19 +47,23 @@ class Rows:
         Equal exactly when all codes are equal (up to a collision chance of 2**-64 a pair).
     groups : int32 array, shape (rows,)
         Which person or sequence each row belongs to, where the table has such groups; else zeros.
+    place : int32 array, shape (rows,)
+        Where each row stood among the sampled rows of its side, counted from 0.
     """
 
     codes: tuple[Ints, ...]
     dense: NDArray[np.float32]
     hashes: NDArray[np.uint64]
     groups: NDArray[np.int32]
+    place: NDArray[np.int32]
 
     def __len__(self) -> int:
         return len(self.hashes)
 
     def take(self, at: Ints) -> Rows:
         """Return the rows at the given places, or where a mask holds."""
-        return Rows(tuple(c[at] for c in self.codes), self.dense[at], self.hashes[at], self.groups[at])
+        codes = tuple(column[at] for column in self.codes)
+        return Rows(codes, self.dense[at], self.hashes[at], self.groups[at], self.place[at])
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +165,8 @@ def _encode(sample: Sample) -> Encoding:
     groups = np.zeros(int(ends[-1]), np.int32)
     if grouped_by is not None:
         groups = np.concatenate([side.columns[grouped_by] for side in sides]).astype(np.int32)
-    everything = Rows(tuple(pooled), np.ascontiguousarray(numbers, dtype=np.float32), hashes, groups)
+    place = np.concatenate([np.arange(side.rows, dtype=np.int32) for side in sides])
+    everything = Rows(tuple(pooled), np.ascontiguousarray(numbers, dtype=np.float32), hashes, groups, place)
     made = []
     for start, end in zip([0, *ends[:-1]], ends, strict=True):
         at = np.arange(start, end)
@@ -214,10 +223,13 @@ def _encode_column(
         return _encode_vectors(name, _narrow_vectors(raw, sample.rng("privacy.vectors")))
     real_rows = _real_rows(sides)
     if role.is_continuous:
-        rounded = _round_dates(raw, real_rows) if role is Role.DATETIME else _round(raw, sample.decimals.get(name, 15))
-        return _encode_numbers(name, role, rounded)
+        mine = np.concatenate([np.full(side.rows, at == 1) for at, side in enumerate(sides)])
+        if role is Role.DATETIME:
+            return _encode_numbers(name, role, _round_dates(_round_dates(raw, real_rows), mine))
+        rounded = _round(raw, sample.decimals.get(name, 15))
+        return _encode_numbers(name, role, _round(rounded, _decimals(rounded[mine], sample.decimals.get(name, 15))))
     card = len(sample.dictionaries[name]) + 1
-    codes = np.where(raw < 0, card - 1, raw)
+    codes = np.where(raw < 0, card - 1, same_text(sample.dictionaries[name])[raw])
     counts = np.bincount(codes, minlength=card)
     real_counts = np.bincount(codes[real_rows], minlength=card)
     column = Column(
@@ -231,6 +243,30 @@ def _encode_column(
         counts=counts,
     )
     return column, _narrow(codes, card), []
+
+
+def same_text(labels: Sequence[str]) -> NDArray[np.int64]:
+    """Return for each text the place of the first that differs from it in letter case and white space at most.
+
+    The last element stands for missing. A copy in capitals is a copy.
+    """
+    first: dict[str, int] = {}
+    places = [first.setdefault(" ".join(label.split()).casefold(), at) for at, label in enumerate(labels)]
+    return np.array([*places, len(labels)], np.int64)
+
+
+def _decimals(values: Floats, most: int) -> int:
+    """Return the decimal places of the synthetic numbers when they are rounder than the real ones, else `most`.
+
+    Negative for tens, hundreds and so on: a copy whose numbers were rounded is a copy.
+    """
+    known = values[np.isfinite(values) & (values != 0)]
+    if len(known) < LEAST_ROUNDED:
+        return most
+    for places in range(-MOST_ROUNDED, min(most, LEAST_FINE)):
+        if np.array_equal(np.round(known, places), known):
+            return places if len(np.unique(known)) > 2 else most
+    return most
 
 
 def _real_rows(sides: list[SampleSide]) -> NDArray[np.bool_]:

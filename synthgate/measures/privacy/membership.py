@@ -8,101 +8,45 @@ equivalence claim: it passes only when the whole interval lies within the tolera
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, sqrt
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from synthgate.catalogue import Options, measure
 from synthgate.findings import Estimate, Json, Ledger, Limit, Measured, Measurement, Position, Skip
-from synthgate.measures.privacy.attacks import ATTACKS, ENSEMBLE, REFERENCE_FACTOR, Attack, Stage
-from synthgate.measures.privacy.drift import DECILES, Drift, measure_drift
-from synthgate.measures.privacy.encodings import Floats, encode
+from synthgate.measures.privacy.attacks import ENSEMBLE, REFERENCE_FACTOR, Stage
+from synthgate.measures.privacy.audit import LEAST_ROWS, audit_drift, audit_stage
+from synthgate.measures.privacy.continuous import ensemble
+from synthgate.measures.privacy.drift import Drift
+from synthgate.measures.privacy.encodings import encode
 from synthgate.measures.privacy.inference import (
-    FALSE_POSITIVE_RATES,
-    Auc,
-    Places,
     advantage,
     detectable_auc,
     detectable_rate,
     epsilon_bound,
-    fold_ranks,
-    rate_at,
     roc,
     rounded,
     shown,
     simultaneous_z,
-    stratified_auc,
 )
-from synthgate.measures.privacy.meta import combine, tiers
-from synthgate.measures.privacy.multiplicity import null_statistics, step_down
-from synthgate.measures.privacy.panel import Panel, make_panel
+from synthgate.measures.privacy.meta import tiers
+from synthgate.measures.privacy.panel import Panel
+from synthgate.measures.privacy.scored import AUC_ERROR, META_FACTOR, Scored, rates_of, score_attacks
+from synthgate.measures.privacy.slices import RISKS, Risks, risky_slices
 from synthgate.sample import Sample
 
 if TYPE_CHECKING:
     from synthgate.evidence import Evidence
 
-AUC_ERROR = 0.02
-RATE_ERROR = 0.02
-META_ERROR = 0.01
-META_FACTOR = sqrt(2.0)
-# Folds share holdout rows as references, which lets what is learnt on one fold help a little on the next: on
-# splits without any leak the sum of attacks lies this many standard errors above guessing.
-META_SHIFT = 0.5
 DETECTED = 0.01
 LEAST_HOLDOUT = 250
-LEAST_ROWS = 40
 TOLERANCE = 0.05
+WHOLE_ROWS = ("linkage", "dcr_cal", "meta")
 NO_HOLDOUT = (
     "membership cannot be tested: all real rows supplied were available to the generator, and splitting them "
     "now would compare members with members and always pass; keep a holdout out of the next training run "
     "(20 % of the rows, at least 1,500 where the table allows it) and pass it as the holdout"
 )
-
-
-@dataclass(frozen=True)
-class Scored:
-    """One attack, scored and compared with guessing.
-
-    Attributes
-    ----------
-    name : str
-    scores, ranks : float64 array, shape (queries,)
-        As the attack gave them, and within folds.
-    auc : Auc
-    factor : float
-        What the standard error is multiplied by for the dependence of folds.
-    z, p : float
-        Against guessing; `p` is adjusted for the number of attacks.
-    tail : float
-        Error of each bound.
-    shift : float
-        Standard errors by which the attack lies above guessing when there is no leak; the lower bound and
-        `p` allow for it.
-    """
-
-    name: str
-    scores: Floats
-    ranks: Floats
-    auc: Auc
-    factor: float
-    z: float
-    p: float
-    tail: float
-    shift: float = 0.0
-
-    @property
-    def error(self) -> float:
-        """Standard error of the AUC, widened for the dependence of the folds."""
-        return self.factor * sqrt(self.auc.variance)
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """One-sided bounds that hold together with those of the other attacks."""
-        z = simultaneous_z(self.tail, 1)
-        low, high = self.auc.value - (z + self.shift) * self.error, self.auc.value + z * self.error
-        return max(0.0, low), min(1.0, high)
 
 
 @measure("privacy.membership", profile="standard", max_tpr=0.03)
@@ -127,18 +71,19 @@ def assess(sample: Sample, profile: str = "standard", max_tpr: float = 0.03) -> 
     encoding = encode(sample)
     if not encoding.columns:
         return Measurement.missing("no column varies, apart from ids: there is nothing to attack with")
-    panel = make_panel(encoding, profile)
+    stage = audit_stage(sample, profile)
+    panel = stage.panel
     if min(*panel.queried, len(encoding.synthetic)) < LEAST_ROWS:
         return Measurement.missing(_too_few(panel, len(encoding.synthetic)))
-    stage = Stage(encoding, panel, sample.seed)
-    drift = measure_drift(stage)
-    chosen = [attack for attack in ATTACKS if attack.is_quick or profile != "quick"]
-    scored = _score(stage, chosen, drift, sample)
-    rates = [_rates(one, panel, sample) for one in scored]
+    drift = audit_drift(sample, profile)
+    chosen = ensemble(stage, profile)
+    scored = score_attacks(stage, chosen, drift, sample)
+    rates = [rates_of(one, panel, sample) for one in scored]
     context = _Context(panel, drift, len(chosen), max_tpr)
     findings = [f for one, rate in zip(scored, rates, strict=True) for f in _findings(one, rate, context)]
     if all(rate[0.01] is None for rate in rates):
         findings.append(_no_rate(panel))
+    findings += _slices(stage, scored, context, sample)
     details = _details(stage, scored, context, profile)
     if any(one.p < DETECTED for one in scored):
         details["tiers"] = tiers(stage, {one.name: one.scores for one in scored}, sample.rng("privacy.tiers"))
@@ -197,49 +142,6 @@ def _too_few(panel: Panel, synthetic: int) -> str:
     )
 
 
-def _score(stage: Stage, attacks: Sequence[Attack], drift: Drift, sample: Sample) -> list[Scored]:
-    panel = stage.panel
-    strata = panel.fold * DECILES + drift.deciles if drift.is_shown else panel.fold
-    scores = [attack.score(stage) for attack in attacks]
-    ranks = [fold_ranks(s, panel.fold, sample.rng(f"ties.{a.name}")) for a, s in zip(attacks, scores, strict=True)]
-    factors = [REFERENCE_FACTOR if attack.uses_reference else 1.0 for attack in attacks]
-    units = panel.unit if panel.grouped_by else None
-    aucs = [stratified_auc(s, panel.member, strata, units) for s in scores]
-    z = np.array([_z(a, f) for a, f in zip(aucs, factors, strict=True)])
-    draws = null_statistics(np.stack(scores), panel.member, strata, sample.rng("privacy.permutations"))
-    adjusted = step_down(z, draws)
-    tail = AUC_ERROR / len(attacks)
-    scored = [
-        Scored(attack.name, scores[i], ranks[i], aucs[i], factors[i], float(z[i]), float(adjusted[i]), tail)
-        for i, attack in enumerate(attacks)
-    ]
-    return [*scored, _meta(np.stack(ranks), panel, strata, sample)]
-
-
-def _meta(ranks: Floats, panel: Panel, strata: Places, sample: Sample) -> Scored:
-    from scipy.special import ndtr
-
-    scores = combine(ranks, panel.member, panel.fold)
-    auc = stratified_auc(scores, panel.member, strata, panel.unit if panel.grouped_by else None)
-    z = _z(auc, META_FACTOR)
-    own = fold_ranks(scores, panel.fold, sample.rng("ties.meta"))
-    return Scored("meta", scores, own, auc, META_FACTOR, z, float(1 - ndtr(z - META_SHIFT)), META_ERROR, META_SHIFT)
-
-
-def _z(auc: Auc, factor: float) -> float:
-    return (auc.value - 0.5) / (factor * sqrt(auc.null_variance)) if auc.null_variance > 0 else 0.0
-
-
-def _rates(one: Scored, panel: Panel, sample: Sample) -> dict[float, dict[str, float] | None]:
-    tail = META_ERROR if one.name == "meta" else RATE_ERROR * one.tail / AUC_ERROR
-    out: dict[float, dict[str, float] | None] = {}
-    for allowed in FALSE_POSITIVE_RATES:
-        rng = sample.rng(f"rate.{one.name}.{allowed}")
-        rate = rate_at(one.ranks, panel.member, allowed, tail, rng, design=one.auc.design)
-        out[allowed] = {"value": rate.value, "low": rate.low, "high": rate.high, "p": rate.p} if rate else None
-    return out
-
-
 def _findings(one: Scored, rates: dict[float, dict[str, float] | None], context: _Context) -> list[Measured]:
     panel = context.panel
     low, high = context.interval(*one.bounds)
@@ -266,6 +168,16 @@ def _findings(one: Scored, rates: dict[float, dict[str, float] | None], context:
     if rate is not None and one.name != "meta":
         found.append(_rate_finding(one.name, rate, context))
     return found
+
+
+def _slices(stage: Stage, scored: Sequence[Scored], context: _Context, sample: Sample) -> list[Measured]:
+    """Return which kinds of rows leak most, and keep the scores of single records for whoever asks for that file."""
+    sum_of_all = scored[-1]
+    sample.derive(RISKS, lambda _: Risks.of(sum_of_all.scores, stage.panel, sample.real.index))
+    looked_at = {one.name: one.ranks for one in scored if one.name in WHOLE_ROWS}
+    found = risky_slices(stage, sample, looked_at, META_FACTOR)
+    decides = not (context.drift.is_shown or context.is_open)
+    return [replace(f, judged=f.judged and decides) for f in found]
 
 
 def _rate_json(rate: dict[str, float] | None, nonmembers: int) -> Json:

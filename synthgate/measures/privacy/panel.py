@@ -155,4 +155,5 @@ def join(first: Rows, second: Rows) -> Rows:
         np.concatenate([first.dense, second.dense]),
         np.concatenate([first.hashes, second.hashes]),
         np.concatenate([first.groups, second.groups]),
+        np.concatenate([first.place, second.place]),
     )
