@@ -13,7 +13,7 @@ from synthgate.findings import Limit, Severity
 from synthgate.yamlfile import Node, read_yaml, shown
 
 FAMILIES = ("schema", "constraints", "fidelity", "coverage", "utility", "privacy", "review")
-NEEDS = ("real", "synthetic", "holdout", "target", "constraints")
+NEEDS = ("real", "synthetic", "holdout", "target", "constraints", "schemas")
 Undecided = Literal["pass", "warn", "fail"]
 UNDECIDED = ("pass", "warn", "fail")
 BOUNDS = ("min", "max", "min_position")
