@@ -90,6 +90,8 @@ INSTALLED_AS = {
     "great_expectations": "great-expectations",
     # a polars schema of pandera's can only be there when polars is
     "polars": "pandera",
+    # pandera's extra `io`
+    "yaml": "pandera",
 }
 HEAVY = (
     "numpy",

@@ -146,7 +146,8 @@ def _cast(column: pa.ChunkedArray, plain: Any, dtype: Any) -> Any:
     if family == "datetime":
         return _moments(column, None if to_text else dtype)
     if family == "string":
-        return plain.astype(object if dtype is str or str(dtype) in ("str", "object") else dtype)
+        # numpy's own text would turn a missing value into the word None
+        return plain.astype(dtype if isinstance(dtype, pd.api.extensions.ExtensionDtype) else object)
     cast = _nullable(column).astype(dtype)
     return cast if family == "boolean" or _same_numbers(cast, plain) else None
 

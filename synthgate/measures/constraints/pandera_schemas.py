@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
+from synthgate.canonical import kind_of
 from synthgate.catalogue import Options, measure
 from synthgate.contracts import Library
 from synthgate.findings import Measurement
@@ -101,7 +102,8 @@ def _validate(evidence: Evidence, side: Side, schema: Any, softened: frozenset[i
 
     polars = "polars" in type(schema).__module__
     read = typed_rows(evidence, side, _needed(schema, side.table.schema.names))
-    frame = _frame(schema, read.table, polars=polars)
+    expected = _expected(schema, read.table.column_names)
+    frame = polars_frame(read.table, expected) if polars else pandas_frame(read.table, expected)
     found = [misfit(name, n, side.rows) for name, n in read.misfits.items()]
     # an environment variable can turn pandera off; here that would be a pass
     depth = ValidationDepth.SCHEMA_AND_DATA
@@ -110,7 +112,22 @@ def _validate(evidence: Evidence, side: Side, schema: Any, softened: frozenset[i
             schema.validate(frame, lazy=True)
         except SchemaErrors as errors:
             found += [_breach(error, side.rows, softened, polars=polars) for error in errors.schema_errors]
-    return found
+    gaps = _gaps(read.table, expected)
+    return [breach for breach in found if not (breach.key[0] in gaps and "WRONG_DATATYPE" in breach.key)]
+
+
+def _gaps(table: pa.Table, expected: Mapping[str, Any]) -> frozenset[str]:
+    """Return the columns that pandas cannot hold as they are: whole numbers or truth values, some of them missing.
+
+    That values are missing is a rule of its own; that their type differs is no second fault.
+    """
+    numpy_kinds = {"integer": "iu", "boolean": "b"}
+    return frozenset(
+        name
+        for name in table.column_names
+        if table[name].null_count
+        and (getattr(expected.get(name), "kind", None) or "-") in numpy_kinds.get(kind_of(table[name].type), "")
+    )
 
 
 def _needed(schema: Any, names: list[str]) -> list[str]:
@@ -124,9 +141,10 @@ def _needed(schema: Any, names: list[str]) -> list[str]:
     return [name for name in names if name in schema.columns or any(pattern.match(name) for pattern in patterns)]
 
 
-def _frame(schema: Any, table: pa.Table, *, polars: bool) -> Any:
+def _expected(schema: Any, names: list[str]) -> dict[str, Any]:
+    """Return the types that a schema sets, as its library has them."""
     expected: dict[str, Any] = {}
-    for name in table.column_names:
+    for name in names:
         column = schema.columns.get(name) or next(
             (c for key, c in schema.columns.items() if c.regex and re.match(str(key), name)), None
         )
@@ -134,7 +152,7 @@ def _frame(schema: Any, table: pa.Table, *, polars: bool) -> Any:
         kind = getattr(dtype, "type", None)
         if kind is not None:
             expected[name] = kind
-    return polars_frame(table, expected) if polars else pandas_frame(table, expected)
+    return expected
 
 
 def _breach(error: Any, rows: int, softened: frozenset[int], *, polars: bool) -> Breach:
