@@ -100,10 +100,12 @@ def _make_all(content: Mapping[str, Any], expectations: Sequence[Mapping[str, An
         raise GateFileError(source.place, problem, f"pip install 'synthgate[{EXTRA}]'")
     from great_expectations.exceptions.exceptions import GreatExpectationsError
 
+    with silent():
+        # expectations look the current context up while they are made
+        gx.get_context(mode="ephemeral")
     for at, item in enumerate(expectations, 1):
         try:
             with silent():
-                gx.get_context(mode="ephemeral")
                 made = gx.ExpectationSuite(name="suite", expectations=[plain_expectation(item)])
         except (GreatExpectationsError, AttributeError, KeyError, TypeError, ValueError) as error:
             first = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

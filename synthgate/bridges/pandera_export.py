@@ -89,6 +89,10 @@ def pandera_schema(rules: Sequence[ColumnRules]) -> Any:
 def _dtype(rule: ColumnRules) -> str | None:
     if rule.kind not in DTYPES:
         return None
+    bounds = [bound for bound in (rule.low, rule.high) if bound is not None]
+    if rule.kind == "datetime" and any(_bound(rule, bound) is None for bound in bounds):
+        # too early or too late for the nanoseconds of pandas
+        return None
     if rule.zone:
         return f"datetime64[ns, {rule.zone}]"
     if rule.kind == "integer" and rule.unsigned:
@@ -102,6 +106,7 @@ def _options(rule: ColumnRules) -> dict[str, bool]:
     Types that depend on how a file was read are coerced, unless that could hide something: a fraction cut off.
     """
     coerced = rule.kind in ("float", "datetime") or (rule.nullable and rule.kind in NULLABLE)
+    coerced = coerced and _dtype(rule) is not None
     flags = {"nullable": rule.nullable, "unique": rule.unique, "coerce": coerced}
     return {name: True for name, wanted in flags.items() if wanted}
 
@@ -110,6 +115,8 @@ def _checks(rule: ColumnRules) -> list[tuple[str, dict[str, Any]]]:
     """Return the checks by pandera's names; moments are ``datetime`` objects."""
     checks: list[tuple[str, dict[str, Any]]] = []
     low, high = (_bound(rule, bound) for bound in (rule.low, rule.high))
+    if _dtype(rule) is None:
+        return checks
     if low is not None and high is not None:
         checks.append(("in_range", {"min_value": low, "max_value": high}))
     elif low is not None:
