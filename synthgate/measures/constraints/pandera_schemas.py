@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from synthgate.canonical import kind_of
@@ -50,10 +51,10 @@ def pandera(evidence: Evidence, options: Options) -> Measurement:
         return Measurement.missing("no pandera schema is named: list one under `schemas` in the gate file")
     reports = []
     for contract in contracts:
-        schema, softened = _strict_copy(contract.schema)
-        synthetic = _validate(evidence, evidence.synthetic, schema, softened)
-        real = _validate(evidence, evidence.real, schema, softened)
-        reports.append(Report(contract.source, "schema", synthetic, real, len(list(_rules(schema)))))
+        strict = _strict(contract.schema)
+        synthetic = _validate(evidence, evidence.synthetic, strict)
+        real = _validate(evidence, evidence.real, strict)
+        reports.append(Report(contract.source, "schema", synthetic, real, len(list(_rules(contract.schema)))))
     return summed_up(reports)
 
 
@@ -77,8 +78,26 @@ def _rules(schema: Any) -> Iterator[str]:
         yield from ("rule" for wanted in rules if wanted)
 
 
-def _strict_copy(schema: Any) -> tuple[Any, frozenset[int]]:
-    """Return a copy that hides nothing, and the ids of the checks that only warn.
+@dataclass(frozen=True, slots=True)
+class Strict:
+    """A copy of a schema that hides nothing.
+
+    Attributes
+    ----------
+    schema : object
+    softened : frozenset of int
+        Ids of the checks that only warn.
+    together : tuple of str
+        Columns that are unique together: counted here, since pandera takes minutes to list many repeated rows.
+    """
+
+    schema: Any
+    softened: frozenset[int]
+    together: tuple[str, ...]
+
+
+def _strict(schema: Any) -> Strict:
+    """Return a strict copy.
 
     ``drop_invalid_rows`` would drop bad rows in silence and ``raise_warning`` would not tell which rows are bad. How
     many failure cases a check shows does not matter here, since they are counted before.
@@ -93,15 +112,18 @@ def _strict_copy(schema: Any) -> tuple[Any, frozenset[int]]:
             if check.raise_warning:
                 softened.add(id(check))
                 check.raise_warning = False
-    return copy, frozenset(softened)
+    together = [copy.unique] if isinstance(copy.unique, str) else copy.unique or ()
+    copy.unique = None
+    return Strict(copy, frozenset(softened), tuple(str(name) for name in together))
 
 
-def _validate(evidence: Evidence, side: Side, schema: Any, softened: frozenset[int]) -> list[Breach]:
+def _validate(evidence: Evidence, side: Side, strict: Strict) -> list[Breach]:
     from pandera.config import ValidationDepth, config_context
     from pandera.errors import SchemaErrors
 
+    schema = strict.schema
     polars = "polars" in type(schema).__module__
-    read = typed_rows(evidence, side, _needed(schema, side.table.schema.names))
+    read = typed_rows(evidence, side, _needed(strict, side.table.schema.names))
     expected = _expected(schema, read.table.column_names)
     frame = polars_frame(read.table, expected) if polars else pandas_frame(read.table, expected)
     found = [misfit(name, n, side.rows) for name, n in read.misfits.items()]
@@ -111,9 +133,20 @@ def _validate(evidence: Evidence, side: Side, schema: Any, softened: frozenset[i
         try:
             schema.validate(frame, lazy=True)
         except SchemaErrors as errors:
-            found += [_breach(error, side.rows, softened, polars=polars) for error in errors.schema_errors]
+            found += [_breach(error, side.rows, strict.softened, polars=polars) for error in errors.schema_errors]
+    found += _repeated(frame, strict.together, side.rows, polars=polars)
     gaps = _gaps(read.table, expected)
     return [breach for breach in found if not (breach.key[0] in gaps and "WRONG_DATATYPE" in breach.key)]
+
+
+def _repeated(frame: Any, names: tuple[str, ...], rows: int, *, polars: bool) -> list[Breach]:
+    """Count the rows that are not unique in columns that have to be so together."""
+    if not names or not set(names) <= set(frame.columns):
+        return []
+    repeated = frame.select(names).is_duplicated() if polars else frame.duplicated(subset=list(names), keep=False)
+    broken = int(repeated.sum())
+    rule = f"is unique in {', '.join(names)}"
+    return [Breach(columns=names, rule=rule, key=(*names, "together"), rows=broken, of=rows)] if broken else []
 
 
 def _gaps(table: pa.Table, expected: Mapping[str, Any]) -> frozenset[str]:
@@ -130,15 +163,17 @@ def _gaps(table: pa.Table, expected: Mapping[str, Any]) -> frozenset[str]:
     )
 
 
-def _needed(schema: Any, names: list[str]) -> list[str]:
+def _needed(strict: Strict, names: list[str]) -> list[str]:
     """Return the columns that a schema looks at; all of them when it looks at the table as a whole."""
-    if schema.strict or schema.checks or schema.ordered or schema.unique or getattr(schema, "parsers", None):
+    schema = strict.schema
+    if schema.strict or schema.checks or schema.ordered or getattr(schema, "parsers", None):
         return names
     grouped = any(check.groupby is not None for part in _components(schema) for check in part.checks or ())
     if grouped:
         return names
     patterns = [re.compile(str(name)) for name, column in schema.columns.items() if column.regex]
-    return [name for name in names if name in schema.columns or any(pattern.match(name) for pattern in patterns)]
+    wanted = {*schema.columns, *strict.together}
+    return [name for name in names if name in wanted or any(pattern.match(name) for pattern in patterns)]
 
 
 def _expected(schema: Any, names: list[str]) -> dict[str, Any]:
