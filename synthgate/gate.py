@@ -11,7 +11,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from synthgate.bridges.loading import load_contracts
+from synthgate.bridges.loading import fingerprints, load_contracts
 from synthgate.bridges.sdv import Metadata, read_metadata
 from synthgate.cache import cache_folder, cache_key, load, reused, store
 from synthgate.catalogue import find_measure
@@ -122,7 +122,8 @@ def _remembered(policy: Gate, tables: Mapping[str, Table], described: Metadata, 
     if policy.allow_code:
         return _judged(policy, tables, described, clock)
     data = clock.run("hash", lambda: {name: _info(table) for name, table in tables.items()})
-    key = cache_key(data, policy, (described, _sign_off(policy)), {**_versions(), "synthgate": version("synthgate")})
+    beside = (described, _sign_off(policy), fingerprints(policy.schemas))
+    key = cache_key(data, policy, beside, {**_versions(), "synthgate": version("synthgate")})
     kept = load(key, cache_folder())
     if kept is not None:
         return reused(kept, data, policy)

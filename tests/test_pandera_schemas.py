@@ -350,3 +350,17 @@ def test_the_library_stays_quiet(tables, tmp_path, capfd):
         warnings.simplefilter("error")
         judged(tables[0], tables[2], gate(tmp_path, "  - pandera: s.py:People\n", s__py=code))
     assert capfd.readouterr().out == ""
+
+
+def test_a_kept_verdict_is_not_reused_once_the_schema_has_changed(tables, tmp_path, monkeypatch):
+    monkeypatch.setenv("SYNTHGATE_CACHE", str(tmp_path / "cache"))
+    path = gate(tmp_path, "  - pandera: s.yaml\n", s__yaml=YAML)
+    path.write_text(path.read_text().replace("allow_code: true\n", ""))
+
+    def again():
+        verdict = synthgate.evaluate(tables[0], tables[2], gate=path, only=[CHECK], cache=True)
+        return verdict[CHECK].status, any("reused" in note for note in verdict.run.notes)
+
+    assert [again(), again()] == [(Status.FAIL, False), (Status.FAIL, True)]
+    (tmp_path / "s.yaml").write_text(YAML.replace("in_range: {min_value: 0, max_value: 200}", "nullable: true"))
+    assert again() == (Status.PASS, False)

@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable, Sequence
+from importlib.metadata import PackageNotFoundError, version
 
 from synthgate.contracts import Contract, ContractSource, Library
+
+NEEDED = {
+    Library.PANDERA: ("pandera", "pandas", "polars"),
+    Library.GREAT_EXPECTATIONS: ("great_expectations", "pandas"),
+}
+
+
+def fingerprints(sources: Iterable[ContractSource]) -> tuple[str, ...]:
+    """Return what a verdict depends on beside the gate file: contents of contracts, versions of their libraries."""
+    told: list[str] = []
+    for source in sources:
+        if source.path is not None and source.path.is_file():
+            told.append(hashlib.sha256(source.path.read_bytes()).hexdigest())
+        told += [f"{name} {_version(name)}" for name in NEEDED[source.library]]
+    return tuple(told)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def load_contracts(
