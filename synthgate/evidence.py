@@ -38,6 +38,7 @@ from synthgate.values import LabelCounts, NumberCounts
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from synthgate.contracts import Contract
     from synthgate.gatefile import Constraint
     from synthgate.review.signoff import SignOff
     from synthgate.tables import Table
@@ -240,6 +241,8 @@ class Evidence:
     constraints : tuple of Constraint
     sign_off : SignOff or None
         A reviewer's word on the synthetic table, where the gate asks for one.
+    contracts : tuple of Contract
+        Schemas and suites of other libraries.
     """
 
     plan: Plan
@@ -251,6 +254,7 @@ class Evidence:
     keys: tuple[str, ...] = ()
     constraints: tuple[Constraint, ...] = ()
     sign_off: SignOff | None = None
+    contracts: tuple[Contract, ...] = ()
 
     @property
     def sides(self) -> dict[str, Side]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from synthgate.bridges.loading import fingerprints, load_contracts
 from synthgate.bridges.sdv import Metadata, read_metadata
 from synthgate.cache import cache_folder, cache_key, load, reused, store
 from synthgate.catalogue import find_measure
@@ -141,7 +142,8 @@ def _remembered(policy: Gate, tables: Mapping[str, Table], described: Metadata, 
     if policy.allow_code:
         return _judged(policy, tables, described, clock)
     data = clock.run("hash", lambda: {name: _info(table) for name, table in tables.items()})
-    key = cache_key(data, policy, (described, _sign_off(policy)), {**_versions(), "synthgate": version("synthgate")})
+    beside = (described, _sign_off(policy), fingerprints(policy.schemas))
+    key = cache_key(data, policy, beside, {**_versions(), "synthgate": version("synthgate")})
     kept = load(key, cache_folder())
     if kept is not None:
         return reused(kept, data, policy)
@@ -255,6 +257,8 @@ def gather(policy: Gate, tables: Mapping[str, Table], described: Metadata, clock
 
     real = tables["real"]
     _check_names(policy, described, real)
+    running = {check.id for check in policy.checks}
+    contracts = clock.run("load schemas", lambda: load_contracts(policy.schemas, running, real.schema.names))
     roles: dict[str, Role] = {**described.roles, **policy.roles}
     plan = clock.run("plan", lambda: make_plan(real, roles, policy.targets, described.layouts))
     shared = set(plan.names) & set(tables["synthetic"].schema.names)
@@ -279,6 +283,7 @@ def gather(policy: Gate, tables: Mapping[str, Table], described: Metadata, clock
         keys=policy.keys or described.keys,
         constraints=policy.constraints,
         sign_off=_sign_off(policy),
+        contracts=contracts,
     )
 
 

@@ -8,6 +8,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from synthgate.bridges.entries import read_entries
+from synthgate.contracts import ContractSource
 from synthgate.declared import FAMILIES, NAMED_PREFIX, DeclaredCheck, apply, declared_checks, read_preset
 from synthgate.errors import GateFileError, UsageError, nearest
 from synthgate.findings import Severity
@@ -73,6 +75,7 @@ class Gate:
     keys: tuple[str, ...] = ()
     missing_values: tuple[str, ...] | None = None
     constraints: tuple[Constraint, ...] = ()
+    schemas: tuple[ContractSource, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     checks: tuple[DeclaredCheck, ...] = ()
     allow_code: bool = False
@@ -114,12 +117,6 @@ def load_gate(
         raise GateFileError(
             node.place("version"), f"version {shown(node.values['version'])}, expected {VERSION}", "write `version: 1`"
         )
-    if node.values.get("schemas") is not None:
-        raise GateFileError(
-            node.place("schemas"),
-            "`schemas` is not supported by this version yet",
-            "remove it; SQL rules go under `constraints`",
-        )
     name = preset or node.text("preset") or "default"
     checks = apply(declared_checks(), read_preset(name, node.place("preset") if preset is None else "--preset").checks)
     checks = apply(checks, node.mapping("checks"))
@@ -127,6 +124,7 @@ def load_gate(
         raise GateFileError(node.place("checks"), "every check is skipped, so nothing would be judged", "keep one")
     folder = path.parent if path else Path()
     data = {key: _data_path(node.text(key), folder) for key in ("real", "synthetic", "holdout", "metadata")}
+    allow_code = node.flag("allow_code", default=False)
     missing = node.words("missing_values") if node.values.get("missing_values") is not None else None
     return Gate(
         path=path,
@@ -138,9 +136,10 @@ def load_gate(
         keys=node.words("key"),
         missing_values=missing,
         constraints=tuple(_constraint(node, at, item) for at, item in enumerate(node.items("constraints"))),
+        schemas=read_entries(node, folder, allow_code=allow_code),
         waivers=tuple(_waiver(node, at, item) for at, item in enumerate(node.items("waivers"))),
         checks=select(checks, only, skip),
-        allow_code=node.flag("allow_code", default=False),
+        allow_code=allow_code,
         lines=node.lines,
     )
 

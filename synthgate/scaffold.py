@@ -41,7 +41,7 @@ def gate_yaml(real: object, metadata: str | Path | Mapping[str, Any] | None = No
 
     from ruamel.yaml import YAML
 
-    table, plan, counts, keys = _look(real, metadata)
+    table, plan, counts, keys = look_at(real, metadata)
     content: dict[str, Any] = {
         "real": table.source,
         "synthetic": "synthetic" + "".join(Path(table.source).suffixes[-2:] or [".parquet"]),
@@ -65,13 +65,14 @@ def sdv_json(real: object, metadata: str | Path | Mapping[str, Any] | None = Non
     """Return SDV metadata (SINGLE_TABLE_V1, JSON) of a real table, from the same look as :func:`gate_yaml`."""
     import json
 
-    _, plan, _, keys = _look(real, metadata)
+    _, plan, _, keys = look_at(real, metadata)
     return json.dumps(write_metadata(plan, tuple(keys)), indent=2, ensure_ascii=False) + "\n"
 
 
-def _look(
+def look_at(
     real: object, metadata: str | Path | Mapping[str, Any] | None
 ) -> tuple[Table, Plan, Mapping[str, ColumnCounts], list[str]]:
+    """Return a real table, its plan, the counts of its columns, and its keys."""
     from synthgate.evidence import count_side, make_plan
     from synthgate.tables import open_table
 

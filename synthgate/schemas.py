@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from synthgate.contracts import Library
 from synthgate.declared import (
     CHECK_KEYS,
     FAMILIES,
@@ -42,6 +43,17 @@ def _closed(properties: dict[str, Json], required: list[Json] | None = None) -> 
 
 def _severity() -> Json:
     return {"enum": [str(severity) for severity in Severity]}
+
+
+def _contract(library: Library) -> Json:
+    """Return what an entry under ``schemas`` may say."""
+    targets: dict[Library, Json] = {
+        Library.PANDERA: {"type": "string", "pattern": "(\\.ya?ml|.:[^:]+)$"},
+        Library.GREAT_EXPECTATIONS: {"type": "string", "pattern": "\\.json$"},
+    }
+    return _closed(
+        {str(library): targets[library], "name": TEXT, "tolerance": SHARE, "severity": _severity()}, [str(library)]
+    )
 
 
 def _policy() -> dict[str, Json]:
@@ -127,6 +139,7 @@ def gate_schema() -> dict[str, Json]:
         "key": TEXTS,
         "missing_values": TEXTS,
         "constraints": {"type": "array", "items": {"oneOf": [TEXT, constraint]}},
+        "schemas": {"type": "array", "items": {"oneOf": [_contract(library) for library in Library]}},
         "checks": {**_closed(_policy()), "patternProperties": {NAMED: _named_policy()}},
         "waivers": {"type": "array", "items": waiver},
         "allow_code": {"type": "boolean"},

@@ -22,6 +22,8 @@ IntArray = NDArray[np.int64]
 MAX_NUMBERS = 4_000_000
 MAX_LABELS = 2_000_000
 DENSE_FACTOR = 4
+SCALES = (1, 10, 100, 1000)
+TRIED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,20 +110,31 @@ class NumberCounts:
 
 
 def _count_dense(kept: FloatArray) -> tuple[FloatArray, IntArray] | None:
-    """Count whole numbers of a narrow range without sorting, or return None for others."""
+    """Count decimals of a narrow range without sorting, or return None for other numbers.
+
+    Every value has to be a whole number, or one divided by 10, 100 or 1,000, to the last bit.
+    """
     low, high = float(kept.min()), float(kept.max())
-    if (
-        not (np.isfinite(low) and np.isfinite(high))
-        or high / 2 - low / 2 > DENSE_FACTOR * len(kept)
-        or abs(low) > 2**52
-    ):
+    if not (np.isfinite(low) and np.isfinite(high)):
         return None
-    offsets = (kept - low).astype(np.intp)
-    if not (offsets + low == kept).all():
-        return None
-    counts = np.bincount(offsets)
-    seen = np.flatnonzero(counts)
-    return (seen + low).astype(np.float64), counts[seen].astype(np.int64)
+    for scale in SCALES:
+        if scale * (high / 2 - low / 2) > DENSE_FACTOR * len(kept) or abs(low) * scale > 2**52:
+            return None
+        if scale > 1 and not _are_decimals(kept[:TRIED], scale):
+            continue
+        first = np.rint(low * scale)
+        offsets = (kept - first if scale == 1 else np.rint(kept * scale - first)).astype(np.intp)
+        values = (np.arange(offsets.max() + 1) + first) / scale
+        if (values[offsets] == kept).all():
+            counts = np.bincount(offsets)
+            seen = np.flatnonzero(counts)
+            # 0.0 added turns -0.0 into 0.0, so that the two are one value
+            return values[seen] + 0.0, counts[seen].astype(np.int64)
+    return None
+
+
+def _are_decimals(values: FloatArray, scale: int) -> bool:
+    return bool((np.rint(values * scale) / scale == values).all())
 
 
 @dataclass(frozen=True, slots=True)

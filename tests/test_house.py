@@ -25,7 +25,7 @@ MAX_MODULE = 450
 
 # Innermost first: a module imports from its own layer and from those above it in this list.
 LAYERS = {
-    "words": ("errors", "findings", "roles", "threads", "_bundle"),
+    "words": ("errors", "findings", "roles", "threads", "contracts", "libraries", "_bundle"),
     "tables": ("tables",),
     "counts": ("canonical", "values", "statistics", "plan", "infer", "counts", "expressions"),
     "evidence": ("sample", "encoding", "evidence", "catalogue"),
@@ -77,8 +77,8 @@ ROOMS = {"synthgate", "checks", "reports", "tests", "github-action", "benchmarks
 
 FORBIDDEN_CALLS = {"print", "eval", "exec", "compile", "breakpoint", "input"}
 FORBIDDEN_MODULES = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
-# Where a defect becomes an `error` finding, and where one becomes exit code 4.
-BROAD_EXCEPT_ALLOWED = {"gate": 1, "cli.app": 1}
+# Where a defect becomes an `error` finding, where one becomes exit code 4, and where a user's own file is run.
+BROAD_EXCEPT_ALLOWED = {"gate": 1, "cli.app": 1, "bridges.user_code": 1}
 # Families whose checks stand on published methods, and name them.
 SCIENCE = {"fidelity", "utility", "privacy"}
 VAGUE_NAMES = {"utils", "util", "helpers", "common", "base", "manager", "misc", "core"}
@@ -88,8 +88,25 @@ INSTALLED_AS = {
     "sklearn": "scikit-learn",
     "ruamel": "ruamel.yaml",
     "markupsafe": "jinja2",
+    "great_expectations": "great-expectations",
+    # a polars schema of pandera's can only be there when polars is
+    "polars": "pandera",
+    # pandera's extra `io`
+    "yaml": "pandera",
 }
-HEAVY = ("numpy", "scipy", "sklearn", "pyarrow", "duckdb", "jinja2", "pandas", "polars", "sdmetrics")
+HEAVY = (
+    "numpy",
+    "scipy",
+    "sklearn",
+    "pyarrow",
+    "duckdb",
+    "jinja2",
+    "pandas",
+    "polars",
+    "sdmetrics",
+    "pandera",
+    "great_expectations",
+)
 
 
 def name_of(path: Path) -> str:
