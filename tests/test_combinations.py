@@ -131,3 +131,8 @@ def test_many_ratio_intervals_are_as_one(found, known):
     if found or known:
         assert (low[0], high[0]) == ratio_interval(found, 500, known, 800, 2.5)
     assert low[1] < (7 / 500) / (9 / 800) < high[1]
+
+
+def test_a_holdout_without_a_column_is_left_aside(make_evidence, draw_people):
+    tables = draw_people(1500, 1), draw_people(1500, 2), draw_people(1500, 3).drop_columns(["member"])
+    assert failing(run(make_evidence(*tables))) == set()

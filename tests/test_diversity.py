@@ -88,6 +88,8 @@ def test_rows_off_the_real_ones_cover_little(make_evidence, draw_people, shuffle
 
 
 def test_too_few_rows_are_said_not_to_be_compared(make_evidence, draw_people):
+    small = run(make_evidence(draw_people(400, 1), draw_people(400, 2), draw_people(60, 3)))
+    assert diversity(small).keys() == METRICS  # halves of real stand in for a small holdout
     result = run(make_evidence(draw_people(400, 1), draw_people(60, 2), draw_people(400, 3)))
     assert diversity(result) == {}
     assert "diversity was not assessed" in result.reason

@@ -141,19 +141,21 @@ def _pairs(evidence: Evidence, rng: np.random.Generator) -> Counted | None:
         return None
     if len(names) > MOST_PAIRS:
         names = [names[k] for k in np.sort(rng.choice(len(names), MOST_PAIRS, replace=False))]
+    apart = tables.get("holdout", {})
+    if not all(pair in apart for pair in names):
+        apart = {}  # or totals would differ from pair to pair
     labels = {name: evidence.plan[name].code_labels() for name in {n for pair in names for n in pair}}
     parts = []
     for at, pair in enumerate(names):
         real, synthetic = tables["real"][pair], tables["synthetic"][pair]
-        holdout = tables.get("holdout", {}).get(pair)
-        held = np.zeros_like(real) if holdout is None else holdout
+        held = apart[pair] if apart else np.zeros_like(real)
         known = real + held
         rows, columns = (_named(labels[name]) for name in pair)
         parts.append(_kept(at, known, synthetic, held, rows[:, None] & columns[None, :]))
 
     def words(at: int, cell: int) -> str | None:
         pair = names[at]
-        known = tables["real"][pair] + tables.get("holdout", {}).get(pair, 0)
+        known = tables["real"][pair] + apart.get(pair, 0)
         levels = np.unravel_index(cell, known.shape)
         return (
             None

@@ -50,7 +50,7 @@ class Drawn:
     Attributes
     ----------
     real, fresh, synthetic : intp array
-        `real` and `fresh` share no row; `fresh` counts in the holdout, where there is one.
+        `real` and `fresh` share no row; `fresh` counts in the holdout, where there is one of enough rows.
     has_holdout : bool
     """
 
@@ -63,12 +63,13 @@ class Drawn:
 def draw(real: int, synthetic: int, holdout: int, rng: np.random.Generator) -> Drawn | None:
     """Draw the rows to compare, at most :data:`MAX_ROWS` of a kind; None when there are too few."""
     order = rng.permutation(real)
-    cut = real if holdout else real // 2
-    fresh = rng.permutation(holdout) if holdout else order[cut:]
+    has_holdout = holdout >= MIN_ROWS
+    cut = real if has_holdout else real // 2
+    fresh = rng.permutation(holdout) if has_holdout else order[cut:]
     n = min(cut, len(fresh), synthetic, MAX_ROWS)
     if n < MIN_ROWS:
         return None
-    return Drawn(order[:n], fresh[:n], rng.permutation(synthetic)[:n], bool(holdout))
+    return Drawn(order[:n], fresh[:n], rng.permutation(synthetic)[:n], has_holdout)
 
 
 def findings(real: Float32Array, fresh: Float32Array, synthetic: Float32Array, regions: Regions) -> list[Measured]:
