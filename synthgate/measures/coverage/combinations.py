@@ -146,22 +146,21 @@ def _pairs(evidence: Evidence, rng: np.random.Generator) -> Counted | None:
         apart = {}  # or totals would differ from pair to pair
     labels = {name: evidence.plan[name].code_labels() for name in {n for pair in names for n in pair}}
     parts = []
+    margins: dict[str, IntArray] = {}
     for at, pair in enumerate(names):
         real, synthetic = tables["real"][pair], tables["synthetic"][pair]
         held = apart[pair] if apart else np.zeros_like(real)
         known = real + held
+        margins.update({pair[0]: known.sum(axis=1), pair[1]: known.sum(axis=0)})
         rows, columns = (_named(labels[name]) for name in pair)
         parts.append(_kept(at, known, synthetic, held, rows[:, None] & columns[None, :]))
 
     def words(at: int, cell: int) -> str | None:
         pair = names[at]
-        known = tables["real"][pair] + apart.get(pair, 0)
-        levels = np.unravel_index(cell, known.shape)
-        return (
-            None
-            if _shows_rare(known, levels)
-            else _told(evidence, pair, [labels[n][k] for n, k in zip(pair, levels, strict=True)])
-        )
+        levels = np.unravel_index(cell, tuple(len(labels[name]) for name in pair))
+        if any(0 < margins[name][level] < SMALL_CELL for name, level in zip(pair, levels, strict=True)):
+            return None
+        return _told(evidence, pair, [labels[n][k] for n, k in zip(pair, levels, strict=True)])
 
     return _joined(parts, names, words)
 
@@ -326,7 +325,8 @@ def _finding(counted: Counted, ratios: Ratios, at: int, z: float) -> Measured:
     known, found, due = int(counted.known[at]), int(counted.found[at]), float(counted.implied[at])
     expected, told = float(counted.expected[at]), f"{counted.expected[at]:,.0f} expected"
     is_invented = expected < MIN_EXPECTED
-    named = counted.words(int(counted.at[at]), int(counted.cell[at])) or HIDDEN
+    is_rare = 0 < known < SMALL_CELL
+    named = (None if is_rare else counted.words(int(counted.at[at]), int(counted.cell[at]))) or HIDDEN
     if known < SMALL_CELL:
         expected = SMALL_CELL * found_of / known_of
         told = f"fewer than {expected:,.0f} expected"
