@@ -12,8 +12,8 @@ from synthgate.errors import GateFileError, nearest
 from synthgate.findings import Limit, Severity
 from synthgate.yamlfile import Node, read_yaml, shown
 
-FAMILIES = ("schema", "constraints", "fidelity", "coverage", "utility", "privacy", "review")
-NEEDS = ("real", "synthetic", "holdout", "target", "constraints")
+FAMILIES = ("schema", "constraints", "relations", "fidelity", "coverage", "utility", "privacy", "sequences", "review")
+NEEDS = ("real", "synthetic", "holdout", "target", "constraints", "relationships", "sequence")
 Undecided = Literal["pass", "warn", "fail"]
 UNDECIDED = ("pass", "warn", "fail")
 BOUNDS = ("min", "max", "min_position")
