@@ -4,6 +4,8 @@
 
 DATA holds ``*/NAME/train.parquet``, ``holdout.parquet`` and ``synthetic/*.parquet``, and a ``catalog.csv`` with
 columns path, target, known_truth; with ``--defects`` it holds a ``manifest.csv`` of injected defects instead.
+A data set of several tables is a folder with one file per table; the tables of a ``reference`` folder belong to
+every side, and a table on its own is judged with the parent tables beside it where its defect is a foreign key.
 """
 
 from __future__ import annotations
@@ -16,6 +18,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 FAMILY = {"constraint": "constraints"}
+# The manifest has a coarser list of families: which of ours answer to which of its.
+ALSO = {
+    "relations.foreign_keys": "constraints",
+    "relations.cardinality": "fidelity",
+    "relations.pairs": "fidelity",
+    "sequences.lengths": "fidelity",
+    "sequences.autocorrelation": "fidelity",
+    "sequences.transitions": "fidelity",
+}
 
 
 @dataclass
@@ -23,9 +34,9 @@ class Case:
     """One labelled pair."""
 
     name: str
-    real: Path
-    synthetic: Path
-    holdout: Path
+    real: Path | dict
+    synthetic: Path | dict
+    holdout: Path | dict | None
     target: str
     metadata: Path
     known: str
@@ -34,34 +45,56 @@ class Case:
 
 def published(folder):
     """Yield every pair of a catalogue."""
+    seen = set()
     with (folder / "catalog.csv").open() as stream:
         for row in csv.DictReader(stream):
             path = folder / row["path"]
-            if path.parent.name == "synthetic" and path.suffix == ".parquet":
+            if path.suffix != ".parquet":
+                continue
+            if path.parent.name == "synthetic":
                 base = path.parents[1]
                 files = (base / "train.parquet", path, base / "holdout.parquet")
                 yield Case(
                     f"{base.name}/{path.stem}", *files, row["target"], base / "metadata.json", row["known_truth"]
                 )
+            elif path.parents[1].name == "synthetic" and path.parent not in seen and "reference" not in row["role"]:
+                seen.add(path.parent)
+                base = path.parents[2]
+                if not (base / "train").is_dir():
+                    continue
+                sides = (base / "train", path.parent, base / "holdout")
+                target = json.loads((base / "constraints.json").read_text()).get("target", "")
+                yield Case(
+                    f"{base.name}/{path.parent.name}", *sides, target, base / "metadata.json", row["known_truth"]
+                )
+
+
+def with_reference(folder, reference):
+    """Return the tables of a folder, with those that are common to all sides."""
+    return {file.stem: file for place in (folder, reference) for file in sorted(place.glob("*.parquet"))}
 
 
 def defects(folder):
-    """Yield every table of a manifest of injected defects."""
+    """Yield every table, and every folder of tables, of a manifest of injected defects."""
     with (folder / "manifest.csv").open() as stream:
         for row in csv.DictReader(stream):
-            path = folder / row["file"]
+            path, metadata = folder / row["file"], folder / row["metadata"]
+            known = f"{row['expected']} {row['family']} {row['also']} ({row['must_detect']})"
+            sides = (folder / row["train"], path, folder / row["holdout"])
             if path.suffix == ".parquet":
-                known = f"{row['expected']} {row['family']} {row['also']} ({row['must_detect']})"
                 name = f"{row['kind']}/{path.parent.name if row['kind'] == 'control' else path.stem}"
-                files = (folder / row["train"], path, folder / row["holdout"])
-                yield Case(
-                    name, *files, "income" if row["base"] == "adult_plus" else "", folder / row["metadata"], known, row
-                )
+            else:
+                name = f"{row['kind']}/{path.parent.name if row['kind'] == 'control' else path.name}"
+                sides = tuple(with_reference(side, metadata.parent / "reference") for side in sides)
+            if row["defect"] == "broken_foreign_keys":
+                sides = tuple({"adult": side, "employers": metadata.parent / "employers.parquet"} for side in sides)
+            target = "income" if row["base"] == "adult_plus" else ""
+            yield Case(f"{row['base']}/{name}", *sides, target, metadata, known, row)
 
 
 def right(row, verdict):
     """Tell whether a verdict is the one that the manifest expects."""
-    failed = {c.family for c in verdict.failures()}
+    failed = {family for c in verdict.failures() for family in (c.family, ALSO.get(c.id, c.family))}
     allowed = {FAMILY.get(f, f) for f in (row["family"], *row["also"].split(";")) if f}
     if row["expected"] == "pass":
         return "yes" if not failed else "FALSE ALARM"
@@ -74,6 +107,8 @@ def right(row, verdict):
 
 def as_sql(rule):
     """Return a rule of ``constraints.json`` as an SQL expression, or None when it needs more than the row."""
+    if "when_null" in rule:
+        return " AND ".join(f'("{rule["when_null"]}" IS NOT NULL OR "{column}" IS NULL)' for column in rule["null"])
     if rule["type"] == "inequality":
         return f'"{rule["low"]}" <= "{rule["high"]}"'
     if rule["type"] == "range":
@@ -90,31 +125,31 @@ def as_sql(rule):
     return None
 
 
-def gate_of(metadata):
+def gate_of(metadata, table):
     """Return the default gate with the constraints that stand beside the metadata."""
     from synthgate.gatefile import Constraint, load_gate
 
     rules = json.loads((metadata.parent / "constraints.json").read_text())["constraints"]
-    texts = [text for text in map(as_sql, rules) if text]
-    return replace(load_gate(), constraints=tuple(Constraint(sql=text, name=text) for text in texts))
+    texts = [(text, rule.get("table", table)) for rule in rules if (text := as_sql(rule))]
+    return replace(
+        load_gate(), constraints=tuple(Constraint(sql=text, name=text, table=there) for text, there in texts)
+    )
 
 
 def judge(case):
     """Return the verdict of a case, with its constraints when there are any."""
     import synthgate
 
-    gate = gate_of(case.metadata) if (case.metadata.parent / "constraints.json").is_file() else None
-    metadata = json.loads(case.metadata.read_text()) if case.metadata.is_file() else None
-    if metadata and len(metadata.get("tables", {})) > 1:
-        name = json.loads((case.metadata.parent / "constraints.json").read_text())["table"]
-        metadata = metadata["tables"][name]
+    beside = case.metadata.parent / "constraints.json"
+    many = isinstance(case.real, dict) or case.real.is_dir()
+    table = json.loads(beside.read_text()).get("table") if beside.is_file() else None
     return synthgate.evaluate(
         case.real,
         case.synthetic,
-        holdout=case.holdout if case.holdout.is_file() else None,
+        holdout=case.holdout if isinstance(case.holdout, dict) or case.holdout.exists() else None,
         target=case.target if case.target not in ("", "-") else None,
-        metadata=metadata,
-        gate=gate,
+        metadata=case.metadata if case.metadata.is_file() else None,
+        gate=gate_of(case.metadata, table if many else None) if beside.is_file() else None,
     )
 
 

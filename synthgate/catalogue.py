@@ -23,11 +23,13 @@ Compute: TypeAlias = "Callable[[Evidence, Options], Measurement]"
 FAMILY_MODULES = {
     "schema": "synthgate.measures.schema",
     "constraints": "synthgate.measures.constraints",
+    "relations": "synthgate.measures.relations",
     "fidelity": "synthgate.measures.fidelity",
     "coverage": "synthgate.measures.coverage",
     "utility": "synthgate.measures.utility",
     "privacy": "synthgate.measures.privacy",
     "review": "synthgate.measures.review",
+    "sequences": "synthgate.measures.sequences",
 }
 NAMED_FAMILIES = {"sdmetrics": "synthgate.measures.sdmetrics"}
 """Families whose measures are made from their names, by the module's ``measure_named``."""

@@ -14,8 +14,8 @@ from synthgate.yamlfile import Node, read_yaml, shown
 
 NAMED_PREFIX = "sdmetrics."
 """Checks that are made from the name that a gate file gives: see :mod:`synthgate.bridges.sdmetrics`."""
-FAMILIES = ("schema", "constraints", "fidelity", "coverage", "utility", "privacy", "review")
-NEEDS = ("real", "synthetic", "holdout", "target", "constraints", "schemas")
+FAMILIES = ("schema", "constraints", "relations", "fidelity", "coverage", "utility", "privacy", "sequences", "review")
+NEEDS = ("real", "synthetic", "holdout", "target", "constraints", "schemas", "relationships", "sequence")
 Undecided = Literal["pass", "warn", "fail"]
 UNDECIDED = ("pass", "warn", "fail")
 BOUNDS = ("min", "max", "min_position")

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgate.canonical import Labels, Numbers, kind_of, to_labels, to_numbers, to_vectors
+from synthgate.clusters import row_units, unit_designs
 from synthgate.counts import (
     ColumnCounts,
     Counts,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from synthgate.contracts import Contract
     from synthgate.gatefile import Constraint
+    from synthgate.links import Link, SequenceKey
     from synthgate.review.signoff import SignOff
     from synthgate.tables import Table
 
@@ -192,7 +194,7 @@ def count_side(plan: Plan, table: Table, seed: int) -> Side:
         parts.append(canonical if whole else {n: _take(c, here) for n, c in canonical.items()})
         vectors.append({c.name: to_vectors(batch.column(c.name))[here] for c in _vector_columns(plan, batch)})
         start += batch.num_rows
-    kept = {name: _join([part[name] for part in parts]) for name in parts[0]} if parts else {}
+    kept = {name: join_columns([part[name] for part in parts]) for name in parts[0]} if parts else {}
     joined = {name: np.concatenate([v[name] for v in vectors]) for name in vectors[0]} if vectors else {}
     return Side(table, counts, wanted.astype(np.int64), kept, joined)
 
@@ -208,7 +210,8 @@ def _take(column: Canonical, rows: NDArray[np.int64]) -> Canonical:
     return Labels(column.codes[rows], column.labels)
 
 
-def _join(parts: list[Canonical]) -> Canonical:
+def join_columns(parts: list[Canonical]) -> Canonical:
+    """Return parts of one column as one, over one list of labels."""
     import pyarrow as pa
 
     if len(parts) == 1:
@@ -243,6 +246,14 @@ class Evidence:
         A reviewer's word on the synthetic table, where the gate asks for one.
     contracts : tuple of Contract
         Schemas and suites of other libraries.
+    links : tuple of Link
+        Foreign keys of this table, with the evidence of the parents.
+    sequence : SequenceKey or None
+        Which rows form a sequence.
+    is_reference : bool
+        Whether the same rows stand in real and holdout: public facts, which no copy gives away.
+    patterns : dict of str
+        Regular expressions that values have to match as a whole.
     """
 
     plan: Plan
@@ -255,6 +266,10 @@ class Evidence:
     constraints: tuple[Constraint, ...] = ()
     sign_off: SignOff | None = None
     contracts: tuple[Contract, ...] = ()
+    links: tuple[Link, ...] = ()
+    sequence: SequenceKey | None = None
+    is_reference: bool = False
+    patterns: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def sides(self) -> dict[str, Side]:
@@ -268,9 +283,44 @@ class Evidence:
         there = self.synthetic.counts.columns
         return tuple(name for name in self.plan.names if name in there and name in self.real.counts.columns)
 
+    def is_tie(self, name: str) -> bool:
+        """Tell whether a column only says which rows belong together: a foreign key or a sequence key."""
+        named = {link.foreign_key for link in self.links}
+        return name in named or (self.sequence is not None and name == self.sequence.key)
+
+    def parent_keys(self, name: str) -> frozenset[str]:
+        """Return the keys that a foreign key may name: those of the real parent table; empty for other columns."""
+        keys: set[str] = set()
+        for link in self.links:
+            if link.foreign_key == name and link.key in link.parent.real.counts.columns:
+                keys.update(link.parent.real.counts.columns[link.key].labels.labels.to_pylist())
+        return frozenset(keys)
+
     @cached_property
     def design_effect(self) -> float:
-        """How much farther apart real and holdout lie than independent rows would: 1, or more when rows come in groups.
+        """How much wider errors are than for independent rows: 1, or more when rows come in groups.
+
+        What the known groups (parents, sequences) say, or what real and holdout show, whichever is more.
+        """
+        known = [design for name, design in self._unit_designs.items() if self.plan[name].is_paired]
+        return max(float(np.mean(known)) if known else 1.0, self._observed_design)
+
+    @cached_property
+    def units(self) -> dict[str, NDArray[np.int64] | None]:
+        """The independent unit of every kept row, per side; None where each row stands for itself."""
+        return {side: row_units(self, side) for side in self.sides}
+
+    def design_of(self, *names: str) -> float:
+        """Return the design effect of a column, or of columns together: that of the most clustered one."""
+        return max([self._unit_designs.get(name, 1.0) for name in names] + [self._observed_design])
+
+    @cached_property
+    def _unit_designs(self) -> dict[str, float]:
+        return unit_designs(self)
+
+    @cached_property
+    def _observed_design(self) -> float:
+        """How much farther apart real and holdout lie than independent rows would.
 
         The mean over columns of their total variation distance over its expectation under random relabelling;
         used only when it lies clearly above 1.

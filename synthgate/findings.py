@@ -198,8 +198,19 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TableResult:
+    """How a check came out for one table of several."""
+
+    table: str
+    status: Status
+    reason: str
+    score: Estimate | None = None
+    details: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """One check, judged."""
+    """One check, judged; `tables` says how each table came out, where there are several."""
 
     id: str
     family: str
@@ -219,6 +230,7 @@ class CheckResult:
     seconds: float = 0.0
     findings: tuple[Finding, ...] = ()
     details: Mapping[str, Json] = field(default_factory=dict)
+    tables: tuple[TableResult, ...] = ()
 
     @property
     def failed(self) -> tuple[Finding, ...]:
@@ -253,12 +265,13 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataInfo:
-    """What was judged: one side's origin and size."""
+    """What was judged: one side's origin and size, and those of its tables where there are several."""
 
     source: str
     rows: int
     columns: int
     sha256: str
+    tables: Mapping[str, DataInfo] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from synthgate.bridges.loading import fingerprints, load_contracts
-from synthgate.bridges.sdv import Metadata, read_metadata
+from synthgate.bridges.loading import fingerprints
+from synthgate.bridges.sdv import Metadata, TablesMetadata, read_tables_metadata
 from synthgate.cache import cache_folder, cache_key, load, reused, store
 from synthgate.catalogue import find_measure
+from synthgate.clock import Clock, Progress
+from synthgate.dataset import DataSet, gather_many, gather_one, open_sides
 from synthgate.declared import DeclaredCheck
-from synthgate.errors import DataError, GateFileError, SynthgateError, UsageError, nearest
-from synthgate.findings import CheckResult, DataInfo, RunInfo
+from synthgate.errors import SynthgateError, UsageError
+from synthgate.findings import CheckResult, DataInfo, Estimate, Measured, Measurement, RunInfo
 from synthgate.gatefile import Gate, load_gate
+from synthgate.gathering import sign_off
 from synthgate.judging import Waivers, broken_check, judge_check
+from synthgate.merging import merge
 from synthgate.ratchet import hold
 from synthgate.results import read_result
-from synthgate.review.signoff import SignOff, read_signoff
-from synthgate.roles import Role
 from synthgate.verdict import Verdict, conclude
 
 if TYPE_CHECKING:
@@ -32,25 +34,9 @@ if TYPE_CHECKING:
     from synthgate.tables import Table
 
 VERSIONED = ("duckdb", "numpy", "pyarrow", "scikit-learn", "scipy")
-Progress = Callable[[str], None]
-
-
-@dataclass(slots=True)
-class Clock:
-    """Seconds per step, and progress as steps begin."""
-
-    progress: Progress | None
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def run(self, step: str, work: Callable[[], Any]) -> Any:
-        """Do `work`, and note how long it took."""
-        if self.progress:
-            self.progress(step)
-        start = perf_counter()
-        try:
-            return work()
-        finally:
-            self.seconds[step] = self.seconds.get(step, 0.0) + perf_counter() - start
+WHOLE_SET = ("relationships", "sequence", "schemas")
+"""Needs that a check may have of the data set, without which it is no question at all."""
+NOT_ON_REFERENCE = ("privacy", "utility")
 
 
 def evaluate(
@@ -71,22 +57,23 @@ def evaluate(
     risk_file: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Verdict:
-    """Judge whether a synthetic table may be used in place of a real one.
+    """Judge whether a synthetic table, or a data set of several, may be used in place of a real one.
 
     Parameters
     ----------
-    real, synthetic : path, URL or dataframe
-        Anything that speaks the Arrow C stream, or a file; by default what the gate file names.
-    holdout : path, URL or dataframe, optional
+    real, synthetic : path, URL, dataframe or mapping
+        Anything that speaks the Arrow C stream, or a file; by default what the gate file names. A folder (one
+        file per table) or a mapping from name to table is a relational data set.
+    holdout : path, URL, dataframe or mapping, optional
         Real rows that the generator never saw. Without it membership cannot be assessed.
     target : str or sequence of str, optional
-        Columns to predict.
+        Columns to predict; ``table.column`` where several tables have the column.
     gate : path or Gate, optional
         A gate file.
     preset : str, optional
         ``default``, ``training``, ``release`` or ``share``.
     metadata : path or dict, optional
-        SDV metadata (SINGLE_TABLE_V1).
+        SDV metadata (SINGLE_TABLE_V1, MULTI_TABLE_V1 or V1).
     seed : int, optional
         Same inputs, seed and versions give the same verdict, timings aside.
     only, skip : sequence of str
@@ -110,8 +97,14 @@ def evaluate(
     policy = _overridden(_loaded(gate, preset, only, skip), target, seed, missing_values)
     clock = Clock(progress)
     past = read_result(baseline) if baseline is not None else None
-    tables = clock.run("read", lambda: _open(policy, real, synthetic, holdout))
-    verdict = _verdict(policy, tables, _metadata(policy, metadata), clock, cache=cache, risk_file=risk_file)
+    opened = _opened(policy, {"real": real, "synthetic": synthetic, "holdout": holdout}, metadata, clock)
+    # a kept verdict knows no single rows
+    kept = cache and risk_file is None
+    verdict = (
+        _remembered(policy, opened, tuple(only), clock)
+        if kept
+        else _judged(policy, opened, tuple(only), clock, risk_file)
+    )
     return hold(verdict, past, str(baseline)) if past is not None else verdict
 
 
@@ -119,54 +112,80 @@ def _loaded(gate: str | Path | Gate | None, preset: str | None, only: Sequence[s
     return gate if isinstance(gate, Gate) else load_gate(gate, preset=preset, only=only, skip=skip)
 
 
-def _verdict(
-    policy: Gate,
-    tables: Mapping[str, Table],
-    described: Metadata,
-    clock: Clock,
-    *,
-    cache: bool,
-    risk_file: str | Path | None,
-) -> Verdict:
-    """Judge, or take the kept verdict, which knows no single rows."""
-    if cache and risk_file is None:
-        return _remembered(policy, tables, described, clock)
-    return _judged(policy, tables, described, clock, risk_file)
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The tables of every side, what they were read from, and what metadata says of them."""
+
+    tables: Mapping[str, Mapping[str, Table]]
+    sources: Mapping[str, str]
+    described: TablesMetadata
+
+    @property
+    def is_many(self) -> bool:
+        """Whether the run is about several tables."""
+        return "" not in self.tables["real"]
+
+    def gather(self, policy: Gate, clock: Clock) -> DataSet:
+        """Plan and count every table of every side."""
+        gather = gather_many if self.is_many else gather_one
+        return gather(policy, self.tables, self.sources, self.described, clock)
+
+    def info(self) -> dict[str, DataInfo]:
+        """Return origin, size and digest of every side."""
+        return {side: _side_info(tables, self.sources[side]) for side, tables in self.tables.items()}
 
 
-def _remembered(policy: Gate, tables: Mapping[str, Table], described: Metadata, clock: Clock) -> Verdict:
+def _opened(
+    policy: Gate, given: Mapping[str, object], metadata: str | Path | Mapping[str, Any] | None, clock: Clock
+) -> Opened:
+    named = {side: getattr(policy, side) if source is None else source for side, source in given.items()}
+    tables, sources = clock.run("read", lambda: open_sides(policy, named))
+    source = metadata if metadata is not None else policy.metadata
+    described = read_tables_metadata(source) if source is not None else TablesMetadata({"": Metadata()})
+    return Opened(tables, sources, described)
+
+
+def _remembered(policy: Gate, opened: Opened, only: tuple[str, ...], clock: Clock) -> Verdict:
     """Return the kept verdict on the same data, gate and versions, or judge and keep it.
 
     Code that a gate file names may change without a trace, so such a gate is always judged anew.
     """
     if policy.allow_code:
-        return _judged(policy, tables, described, clock)
-    data = clock.run("hash", lambda: {name: _info(table) for name, table in tables.items()})
-    beside = (described, _sign_off(policy), fingerprints(policy.schemas))
-    key = cache_key(data, policy, beside, {**_versions(), "synthgate": version("synthgate")})
+        return _judged(policy, opened, only, clock)
+    data = clock.run("hash", opened.info)
+    facts = (opened.described, sign_off(policy), fingerprints(policy.schemas), only)
+    key = cache_key(data, policy, facts, {**_versions(), "synthgate": version("synthgate")})
     kept = load(key, cache_folder())
     if kept is not None:
         return reused(kept, data, policy)
-    verdict = _judged(policy, tables, described, clock)
+    verdict = _judged(policy, opened, only, clock)
     store(key, verdict, cache_folder())
     return verdict
 
 
 def _judged(
-    policy: Gate, tables: Mapping[str, Table], described: Metadata, clock: Clock, risk_file: str | Path | None = None
+    policy: Gate, opened: Opened, only: tuple[str, ...], clock: Clock, risk_file: str | Path | None = None
 ) -> Verdict:
     from synthgate.bridges.sdmetrics import settle
 
-    policy = settle(policy, tables["real"].schema.names, tables, described.keys)
-    evidence = gather(policy, tables, described, clock)
+    columns = [name for table in opened.tables["real"].values() for name in table.schema.names]
+    keys = [key for described in opened.described.tables.values() for key in described.keys]
+    policy = settle(policy, columns, opened.tables, keys)
+    data = opened.gather(policy, clock)
     waivers = Waivers(policy.waivers, datetime.now(UTC).date(), set())
-    checks = tuple(run_check(check, evidence, waivers, clock) for check in policy.checks)
+    checks = tuple(_over_tables(check, data, waivers, clock) for check in _applicable(policy, data, only))
     if risk_file is not None:
-        from synthgate.measures.privacy.slices import write_risks
-
-        write_risks(evidence.sample, Path(risk_file))
-    run = _run_info(policy, tables, evidence, (*described.notes, *waivers.notes()), clock)
+        _write_risks(data, Path(risk_file))
+    run = _run_info(policy, opened, data, (*data.notes, *waivers.notes()), clock)
     return Verdict(outcome=conclude(checks), checks=checks, run=run)
+
+
+def _write_risks(data: DataSet, path: Path) -> None:
+    from synthgate.measures.privacy.slices import write_risks
+
+    if data.is_many:
+        raise UsageError(str(path), "several tables are given, expected one", "name the files of one table")
+    write_risks(data.evidence[""].sample, path)
 
 
 def review_page(
@@ -201,10 +220,14 @@ def review_page(
     from synthgate.review.page import Page
 
     policy = _overridden(load_gate(gate), None, seed, None)
-    tables = _open(replace(policy, holdout=None), real, synthetic, None)
-    evidence = gather(policy, tables, _metadata(policy, metadata), Clock(None))
+    opened = _opened(
+        replace(policy, holdout=None), {"real": real, "synthetic": synthetic, "holdout": None}, metadata, Clock(None)
+    )
+    if opened.is_many:
+        raise UsageError("review", "several tables are given, expected one", "name the files of one table")
+    (evidence,) = opened.gather(policy, Clock(None)).evidence.values()
     columns, chosen = choose(evidence, rows, with_real=with_real)
-    sides = {name: _info(table) for name, table in tables.items()}
+    sides = opened.info()
     return Page(columns=columns, rows=chosen, real=sides["real"], synthetic=sides["synthetic"], with_real=with_real)
 
 
@@ -220,109 +243,56 @@ def _overridden(
     )
 
 
-def _open(policy: Gate, real: object, synthetic: object, holdout: object) -> dict[str, Table]:
-    """Open the tables; text files of the judged sides are read as text, so that no value is lost."""
-    from synthgate.tables import DEFAULT_MISSING, open_table
-
-    given = {
-        "real": policy.real if real is None else real,
-        "synthetic": policy.synthetic if synthetic is None else synthetic,
-        "holdout": policy.holdout if holdout is None else holdout,
+def _applicable(policy: Gate, data: DataSet, only: Sequence[str]) -> list[DeclaredCheck]:
+    """Leave out the checks of foreign keys, sequences and schemas where there are none, unless they are asked for."""
+    has = {
+        "relationships": data.is_many,
+        "sequence": any(one.sequence is not None for one in data.evidence.values()),
+        "schemas": bool(policy.schemas),
     }
-    for name in ("real", "synthetic"):
-        if given[name] is None:
-            raise UsageError(
-                name, f"no {name} table is given", f"give it as an argument, or as `{name}:` in the gate file"
-            )
-    missing = DEFAULT_MISSING if policy.missing_values is None else policy.missing_values
-    tables = {
-        name: open_table(source, name=name, as_text=name != "real", missing_values=missing)
-        for name, source in given.items()
-        if source is not None
-    }
-    for name, table in tables.items():
-        if table.rows == 0:
-            raise DataError(table.source, f"the {name} table has no rows", "give a table with at least one row")
-    return tables
+    return [
+        check
+        for check in policy.checks
+        if all(has[need] for need in check.needs if need in WHOLE_SET)
+        or check.required
+        or check.id in only
+        or check.family in only
+    ] or list(policy.checks)
 
 
-def _metadata(policy: Gate, metadata: str | Path | Mapping[str, Any] | None) -> Metadata:
-    source = metadata if metadata is not None else policy.metadata
-    return read_metadata(source) if source is not None else Metadata()
+def _over_tables(check: DeclaredCheck, data: DataSet, waivers: Waivers, clock: Clock) -> CheckResult:
+    """Run a check on every table that it concerns, and add the results up."""
+    if not data.is_many:
+        return run_check(check, data.evidence[""], waivers, clock)
+    concerned = [name for name, one in data.evidence.items() if _concerns(check, one, data)] or list(data.evidence)
+    results = {name: run_check(check, data.evidence[name], waivers, clock, table=name) for name in concerned}
+    if check.id == "schema.columns":
+        for name in (*data.missing, *data.added):
+            results[name] = judge_check(check, _one_sided(name, is_missing=name in data.missing), waivers, 0.0)
+    return merge(results)
 
 
-def gather(policy: Gate, tables: Mapping[str, Table], described: Metadata, clock: Clock) -> Evidence:
-    """Plan and count: everything that measures look at."""
-    from synthgate.evidence import Evidence, count_side, make_plan
-
-    real = tables["real"]
-    _check_names(policy, described, real)
-    running = {check.id for check in policy.checks}
-    contracts = clock.run("load schemas", lambda: load_contracts(policy.schemas, running, real.schema.names))
-    roles: dict[str, Role] = {**described.roles, **policy.roles}
-    plan = clock.run("plan", lambda: make_plan(real, roles, policy.targets, described.layouts))
-    shared = set(plan.names) & set(tables["synthetic"].schema.names)
-    if not shared:
-        raise DataError(
-            tables["synthetic"].source,
-            f"shares no column with {real.source}: it has {_some(tables['synthetic'].schema.names)}, "
-            f"expected {_some(plan.names)}",
-            "give two tables of the same kind",
-        )
-    sides = {
-        name: clock.run(f"count {name}", partial(count_side, plan, table, policy.seed))
-        for name, table in tables.items()
-    }
-    return Evidence(
-        plan=plan,
-        real=sides["real"],
-        synthetic=sides["synthetic"],
-        holdout=sides.get("holdout"),
-        seed=policy.seed,
-        targets=policy.targets,
-        keys=policy.keys or described.keys,
-        constraints=policy.constraints,
-        sign_off=_sign_off(policy),
-        contracts=contracts,
-    )
+def _concerns(check: DeclaredCheck, evidence: Evidence, data: DataSet) -> bool:
+    """Tell whether a check is a question about this table, where others have what it needs."""
+    if "relationships" in check.needs:
+        return bool(evidence.links)
+    if "sequence" in check.needs:
+        return evidence.sequence is not None
+    if "constraints" in check.needs:
+        return bool(evidence.constraints)
+    return bool(evidence.targets) or check.family != "utility" or not data.targets
 
 
-def _sign_off(policy: Gate) -> SignOff | None:
-    """Return the sign-off that the gate asks for, if there is one beside the gate file."""
-    asked = next((check for check in policy.checks if check.id == "review.sample"), None)
-    if asked is None:
-        return None
-    path = (policy.path.parent if policy.path else Path()) / str(asked.options["file"])
-    return read_signoff(path) if path.exists() else None
+def _one_sided(table: str, *, is_missing: bool) -> Measurement:
+    told = "in real, absent from synthetic" if is_missing else "in synthetic, absent from real"
+    metric = "table_missing" if is_missing else "table_added"
+    found = Measured(metric=metric, message=f"the table is {told}", estimate=Estimate.exact(1.0), table=table)
+    return Measurement(reason=f"the table is {told}", findings=(found,), score=Estimate.exact(0.0))
 
 
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:5])
-    return shown + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-
-
-def _check_names(policy: Gate, described: Metadata, real: Table) -> None:
-    """Refuse names of columns that the real table does not have.
-
-    Raises
-    ------
-    SynthgateError
-    """
-    known = real.schema.names
-    for name in described.roles:
-        if name not in known:
-            raise DataError("metadata", f"column {name!r} is not in {real.source}", nearest(name, known))
-    named: list[tuple[str, str]] = [(f"roles.{name}", name) for name in policy.roles]
-    named += [("target", name) for name in policy.targets] + [("key", name) for name in policy.keys]
-    named += [("waivers", name) for waiver in policy.waivers for name in waiver.columns]
-    for key, name in named:
-        if name not in known:
-            where = policy.place(key)
-            kind = GateFileError if policy.path else UsageError
-            raise kind(where, f"column {name!r} is not in the real table", nearest(name, known))
-
-
-def run_check(check: DeclaredCheck, evidence: Evidence, waivers: Waivers, clock: Clock) -> CheckResult:
+def run_check(
+    check: DeclaredCheck, evidence: Evidence, waivers: Waivers, clock: Clock, *, table: str | None = None
+) -> CheckResult:
     """Measure and judge one check; a measure that breaks becomes an error, so that the gate fails closed."""
     start = perf_counter()
     found = find_measure(check.id)
@@ -330,38 +300,64 @@ def run_check(check: DeclaredCheck, evidence: Evidence, waivers: Waivers, clock:
         raise SynthgateError(check.id, "no measure of this name is installed", "remove the check from the gate file")
     try:
         options = {**found.options, **check.options}
-        measurement = clock.run(check.id, lambda: found.compute(evidence, options))
+        measurement = clock.run(check.id, lambda: _measured(check, evidence, lambda: found.compute(evidence, options)))
     except SynthgateError:
         raise
     except Exception as error:  # noqa: BLE001 - the one boundary where a defect of a measure becomes a finding
         return broken_check(check, error, perf_counter() - start)
+    if table is not None:
+        measurement = replace(measurement, findings=tuple(replace(f, table=table) for f in measurement.findings))
     return judge_check(check, measurement, waivers, perf_counter() - start)
 
 
-def _info(table: Table) -> DataInfo:
-    return DataInfo(source=table.source, rows=table.rows, columns=len(table.schema.names), sha256=table.sha256)
+def _measured(check: DeclaredCheck, evidence: Evidence, compute: Callable[[], Measurement]) -> Measurement:
+    if evidence.is_reference and check.family in NOT_ON_REFERENCE:
+        return Measurement.missing(
+            "a reference table: its rows are public facts, the same in every part of the real data"
+        )
+    return compute()
 
 
 def _versions() -> dict[str, str]:
     return {name: version(name) for name in VERSIONED}
 
 
-def _run_info(
-    policy: Gate, tables: Mapping[str, Table], evidence: Evidence, notes: Sequence[str], clock: Clock
-) -> RunInfo:
-    digests = clock.run("hash", lambda: {name: _info(table) for name, table in tables.items()})
+def _run_info(policy: Gate, opened: Opened, data: DataSet, notes: Sequence[str], clock: Clock) -> RunInfo:
+    sides = clock.run("hash", opened.info)
     return RunInfo(
-        real=digests["real"],
-        synthetic=digests["synthetic"],
-        holdout=digests.get("holdout"),
+        real=sides["real"],
+        synthetic=sides["synthetic"],
+        holdout=sides.get("holdout"),
         seed=policy.seed,
         synthgate_version=version("synthgate"),
         versions=_versions(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        targets=policy.targets,
+        targets=data.targets if data.is_many else policy.targets,
         gate_file=str(policy.path) if policy.path else None,
         preset=policy.preset,
-        roles={column.name: str(column.role) for column in evidence.plan.columns},
+        roles=data.roles,
         notes=tuple(notes),
         seconds=dict(clock.seconds),
+    )
+
+
+def _side_info(tables: Mapping[str, Table], source: str) -> DataInfo:
+    """Return origin and size of a side; of several tables the digest is over their names and digests."""
+
+    def info(table: Table) -> DataInfo:
+        return DataInfo(source=table.source, rows=table.rows, columns=len(table.schema.names), sha256=table.sha256)
+
+    if "" in tables:
+        return info(tables[""])
+    made = {name: info(table) for name, table in tables.items()}
+    whole = hashlib.sha256()
+    for name, one in sorted(made.items()):
+        encoded = name.encode("utf-8", "surrogateescape")
+        whole.update(b"%d %b %b\n" % (len(encoded), encoded, one.sha256.encode()))
+    return DataInfo(
+        source=source,
+        rows=sum(one.rows for one in made.values()),
+        columns=sum(one.columns for one in made.values()),
+        sha256=whole.hexdigest(),
+        tables=made,
     )

@@ -13,12 +13,13 @@ from synthgate.contracts import ContractSource
 from synthgate.declared import FAMILIES, NAMED_PREFIX, DeclaredCheck, apply, declared_checks, read_preset
 from synthgate.errors import GateFileError, UsageError, nearest
 from synthgate.findings import Severity
+from synthgate.links import Relationship, SequenceKey
 from synthgate.roles import Role
 from synthgate.yamlfile import Node, read_yaml, read_yaml_file, shown
 
 KEYS = (
     "version", "real", "synthetic", "holdout", "metadata", "target", "preset", "seed", "roles", "key", "missing_values",
-    "constraints", "schemas", "checks", "waivers", "allow_code",
+    "relationships", "reference", "sequence", "constraints", "schemas", "checks", "waivers", "allow_code",
 )  # fmt: skip
 VERSION = 1
 MAX_SEED = 2**32 - 1
@@ -37,6 +38,8 @@ class Constraint:
         A condition: only rows that meet it are held to the rule.
     place : str
         ``file:line``, for messages.
+    table : str or None
+        The table that it is about, in a data set of several.
     """
 
     sql: str
@@ -45,6 +48,7 @@ class Constraint:
     severity: Severity | None = None
     where: str | None = None
     place: str = "constraints"
+    table: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +78,9 @@ class Gate:
     roles: Mapping[str, Role] = field(default_factory=dict)
     keys: tuple[str, ...] = ()
     missing_values: tuple[str, ...] | None = None
+    relationships: tuple[Relationship, ...] = ()
+    reference: tuple[str, ...] = ()
+    sequences: Mapping[str, SequenceKey] = field(default_factory=dict)
     constraints: tuple[Constraint, ...] = ()
     schemas: tuple[ContractSource, ...] = ()
     waivers: tuple[Waiver, ...] = ()
@@ -135,6 +142,9 @@ def load_gate(
         roles=_roles(node),
         keys=node.words("key"),
         missing_values=missing,
+        relationships=tuple(_relationship(node, at, item) for at, item in enumerate(node.items("relationships"))),
+        reference=node.words("reference"),
+        sequences=_sequences(node),
         constraints=tuple(_constraint(node, at, item) for at, item in enumerate(node.items("constraints"))),
         schemas=read_entries(node, folder, allow_code=allow_code),
         waivers=tuple(_waiver(node, at, item) for at, item in enumerate(node.items("waivers"))),
@@ -190,6 +200,42 @@ def _roles(node: Node) -> dict[str, Role]:
     return roles
 
 
+def _relationship(node: Node, at: int, item: Any) -> Relationship:
+    """Read a foreign key, written as ``{child: flights.tailnum, parent: planes.tailnum}``."""
+    entry = node.child(f"relationships.{at}", item)
+    entry.refuse_unknown(("parent", "child"))
+    ends = []
+    for key in ("parent", "child"):
+        table, dot, column = (entry.text(key) or "").partition(".")
+        if not (table and dot and column):
+            problem = f"`{key}` is {shown(entry.values.get(key))}, expected a table and its column"
+            raise GateFileError(
+                entry.place(key), problem, "write for instance {child: orders.customer, parent: customers.id}"
+            )
+        ends.append((table, column))
+    (parent, key), (child, foreign) = ends
+    return Relationship(parent, child, key, foreign)
+
+
+def _sequences(node: Node) -> dict[str, SequenceKey]:
+    """Read one sequence, or one for each table; ``""`` stands for the only table."""
+    found = {}
+    given = node.values.get("sequence")
+    items = node.items("sequence") if isinstance(given, list) else [given] if given is not None else []
+    for at, item in enumerate(items):
+        entry = node.child(f"sequence.{at}" if isinstance(given, list) else "sequence", item)
+        entry.refuse_unknown(("table", "key", "index"))
+        key, table = entry.text("key"), entry.text("table") or ""
+        if key is None:
+            raise GateFileError(
+                entry.place(), "the sequence has no `key`", "name the column that says which rows belong together"
+            )
+        if table in found:
+            raise GateFileError(entry.place(), f"a second sequence of the table {table!r}", "keep one of them")
+        found[table] = SequenceKey(key, entry.text("index"))
+    return found
+
+
 def _constraint(node: Node, at: int, item: Any) -> Constraint:
     place = node.place(f"constraints.{at}")
     if isinstance(item, str) and item.strip():
@@ -199,7 +245,7 @@ def _constraint(node: Node, at: int, item: Any) -> Constraint:
             place, f"the constraint is {shown(item)}, expected an SQL expression", "write for instance `age >= 17`"
         )
     entry = node.child(f"constraints.{at}", item)
-    entry.refuse_unknown(("sql", "name", "tolerance", "severity", "where"))
+    entry.refuse_unknown(("sql", "name", "tolerance", "severity", "where", "table"))
     sql = entry.text("sql")
     if not sql:
         raise GateFileError(place, "the constraint has no `sql`", 'write for instance {sql: "age >= 17"}')
@@ -217,6 +263,7 @@ def _constraint(node: Node, at: int, item: Any) -> Constraint:
         severity=Severity(severity) if severity else None,
         where=entry.text("where"),
         place=place,
+        table=entry.text("table"),
     )
 
 

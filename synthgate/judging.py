@@ -40,10 +40,12 @@ class Waivers:
     today: date
     used: set[int]
 
-    def reason(self, check_id: str, columns: tuple[str, ...]) -> str | None:
+    def reason(self, check_id: str, columns: tuple[str, ...], table: str | None = None) -> str | None:
         """Return why a failing finding is waived, or None. An expired waiver waives nothing."""
+        named = {f"{table}.{column}" for column in columns} if table is not None else set(columns)
         for at, rule in enumerate(self.rules):
-            covers = not rule.columns or (columns and set(columns) <= set(rule.columns))
+            given = set(rule.columns)
+            covers = not rule.columns or (columns and (named <= given or set(columns) <= given))
             if rule.check == check_id and covers and rule.until >= self.today:
                 self.used.add(at)
                 owner = f"{rule.owner}, " if rule.owner else ""
@@ -110,7 +112,7 @@ def _judge_finding(check: DeclaredCheck, found: Measured, waivers: Waivers) -> F
         return Finding(measured=replace(found, judged=False), status=Status.PASS)
     status = judge(found.estimate, limit)
     if status is Status.FAIL:
-        waived = waivers.reason(check.id, found.columns)
+        waived = waivers.reason(check.id, found.columns, found.table)
         if waived is not None:
             return Finding(measured=found, status=Status.WARN, waived=waived)
         if found.severity in (Severity.WARN, Severity.INFO):

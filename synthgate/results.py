@@ -23,6 +23,7 @@ from synthgate.findings import (
     Severity,
     Skip,
     Status,
+    TableResult,
 )
 from synthgate.verdict import SCHEMA_VERSION, Verdict
 
@@ -74,11 +75,16 @@ def from_dict(data: object, where: str = "the result") -> Verdict:
 
 def _run(data: Mapping[str, Any]) -> RunInfo:
     run = data["run"]
-    sides = {side: _only(DataInfo, data["data"][side]) for side in ("real", "synthetic") if data["data"][side]}
+    sides = {side: _data(data["data"][side]) for side in ("real", "synthetic") if data["data"][side]}
     holdout = data["data"]["holdout"]
     rest = {**run, "targets": tuple(run["targets"]), "notes": tuple(run["notes"])}
     given = {"seed": data["seed"], "synthgate_version": data["synthgate_version"]}
-    return _only(RunInfo, {**rest, **given, **sides, "holdout": _only(DataInfo, holdout) if holdout else None})
+    return _only(RunInfo, {**rest, **given, **sides, "holdout": _data(holdout) if holdout else None})
+
+
+def _data(side: Mapping[str, Any]) -> DataInfo:
+    tables = {name: _data(table) for name, table in side.get("tables", {}).items()}
+    return _only(DataInfo, {**side, "tables": tables})
 
 
 def _only(kind: type[T], values: Mapping[str, Any]) -> T:
@@ -121,8 +127,13 @@ def _check(item: Mapping[str, Any]) -> CheckResult:
         "ledger": Ledger(item["ledger"]["scored"], skipped),
         "seconds": item["seconds"] or 0.0,
         "findings": tuple(_finding(finding) for finding in item["findings"]),
+        "tables": tuple(_table(table) for table in item.get("tables", ())),
     }
     return _only(CheckResult, {**item, **read})
+
+
+def _table(item: Mapping[str, Any]) -> TableResult:
+    return _only(TableResult, {**item, "status": Status(item["status"]), "score": _estimate(item, "score")})
 
 
 def _finding(item: Mapping[str, Any]) -> Finding:

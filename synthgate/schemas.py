@@ -112,6 +112,7 @@ def gate_schema() -> dict[str, Json]:
             "tolerance": SHARE,
             "severity": _severity(),
             "where": TEXT,
+            "table": TEXT,
         },
         ["sql"],
     )
@@ -127,6 +128,8 @@ def gate_schema() -> dict[str, Json]:
         },
         ["check", "until", "reason"],
     )
+    column: Json = {"type": "string", "pattern": "^[^.]+\\..+$"}
+    sequence = _closed({"table": TEXT, "key": TEXT, "index": TEXT}, ["key"])
     paths: dict[str, Json] = dict.fromkeys(("real", "synthetic", "holdout", "metadata"), TEXT)
     role: Json = {"enum": [str(role) for role in Role]}
     properties: dict[str, Json] = {
@@ -138,6 +141,9 @@ def gate_schema() -> dict[str, Json]:
         "roles": {"type": "object", "additionalProperties": {"oneOf": [role, _closed({"role": role}, ["role"])]}},
         "key": TEXTS,
         "missing_values": TEXTS,
+        "relationships": {"type": "array", "items": _closed({"parent": column, "child": column}, ["parent", "child"])},
+        "reference": TEXTS,
+        "sequence": {"oneOf": [sequence, {"type": "array", "items": sequence}]},
         "constraints": {"type": "array", "items": {"oneOf": [TEXT, constraint]}},
         "schemas": {"type": "array", "items": {"oneOf": [_contract(library) for library in Library]}},
         "checks": {**_closed(_policy()), "patternProperties": {NAMED: _named_policy()}},

@@ -7,8 +7,8 @@ from textwrap import wrap
 from typing import TypeAlias
 
 from synthgate.findings import CheckResult, Estimate, Finding, Outcome, Status
-from synthgate.render import story
-from synthgate.render.text import name, number, sentence
+from synthgate.render import story, tables
+from synthgate.render.text import name, number, sentence, short
 from synthgate.verdict import Verdict
 
 WIDTH = 96
@@ -60,6 +60,7 @@ def render(verdict: Verdict, *, color: bool) -> str:
             required = " (required)" if check.required else ""
             lines += [f"  {mark} {name(check.id)}{required}", *_block(sentence(check.reason), "      ")]
         lines += [""]
+    lines += _tables(verdict, paint)
     lines += [_family(family, checks, verdict, paint) for family, checks in story.families(verdict).items()]
     notes = verdict.run.notes
     lines += [part for note in notes[:SHOWN_NOTES] for part in _block(f"note: {sentence(note)}", "")]
@@ -98,6 +99,23 @@ def _row(finding: Finding, check: CheckResult) -> list[str]:
         facts[-1] += _place(estimate)
     facts += [f"limit: {'; '.join(story.limit_words(limit))}"] if limit.as_dict() else []
     return [f"  {head}  {', '.join(facts)}", *_block(sentence(finding.measured.message), "      ")]
+
+
+def _tables(verdict: Verdict, paint: Paint) -> list[str]:
+    """Return a line for each of several tables: its outcome in every family."""
+    found = tables.matrix(verdict)
+    if found is None:
+        return []
+    width = min(24, max(len(short(table, 24)) for table, _ in found.rows))
+    lines = [paint("Tables", "1")]
+    for table, states in found.rows:
+        marks = [
+            f"{paint(story.SIGNS[status].symbol, CODES[status])} {story.family_title(family).lower()}"
+            for family, status in zip(found.families, states, strict=True)
+            if status is not None
+        ]
+        lines += [f"  {short(table, 24):<{width}}  {'  '.join(marks)}"]
+    return [*lines, ""]
 
 
 def _unpainted(text: str, _code: str) -> str:

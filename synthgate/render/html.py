@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from synthgate._bundle import bundled
 from synthgate.findings import CheckResult, Finding, Limit, Status
-from synthgate.render import pictures, story, text
+from synthgate.render import pictures, story, tables, text
 from synthgate.verdict import Verdict, blocks
 
 if TYPE_CHECKING:
@@ -117,6 +117,7 @@ def _view(verdict: Verdict) -> dict[str, Any]:
         "open": story.left_open(verdict),
         "families": [(family, [_told(check) for check in checks]) for family, checks in grouped.items()],
         "ids": _anchors([*grouped, *(check.id for check in verdict.checks)]),
+        "matrix": tables.matrix(verdict),
         "waived": [(check, f) for check in verdict.checks for f in check.findings if f.waived],
     }
 
@@ -142,6 +143,8 @@ def _told(check: CheckResult) -> dict[str, Any]:
         "score_scale": pictures.scale(check.score, check.threshold),
         "distributions": pictures.present(map(pictures.distribution, findings), SHOWN_FINDINGS),
         "heatmap": pictures.heatmap(check.details),
+        "heatmaps": tables.heatmaps(check),
+        "courses": pictures.present(map(tables.course, findings), SHOWN_FINDINGS),
         "contingencies": pictures.present(map(pictures.contingency, shaded), pictures.SHOWN_CONTINGENCIES),
         "curves": pictures.roc(findings),
         "bullets": pictures.bullets(findings),

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
-from synthgate.findings import CheckResult, DataInfo, Diagnosis, Estimate, Finding, Json, RunInfo
+from synthgate.findings import CheckResult, DataInfo, Diagnosis, Estimate, Finding, Json, RunInfo, TableResult
 from synthgate.verdict import SCHEMA_VERSION, Verdict
 
 # Invisible, direction-changing and unpaired characters are legal in JSON text, but not safe to look at.
@@ -86,7 +86,10 @@ def _diagnosis(found: Diagnosis) -> dict[str, Json]:
 def _data(side: DataInfo | None) -> Json:
     if side is None:
         return None
-    return {"source": side.source, "rows": side.rows, "columns": side.columns, "sha256": side.sha256}
+    told: dict[str, Json] = {
+        "source": side.source, "rows": side.rows, "columns": side.columns, "sha256": side.sha256
+    }  # fmt: skip
+    return {**told, "tables": {name: _data(table) for name, table in side.tables.items()}} if side.tables else told
 
 
 def _run(run: RunInfo) -> Json:
@@ -136,7 +139,18 @@ def _check(check: CheckResult) -> dict[str, Json]:
         "remedy": check.remedy,
         "power": check.power,
         "details": _plain(check.details),
+        **({"tables": [_table(one) for one in check.tables]} if check.tables else {}),
         "findings": [_finding(finding) for finding in check.findings],
+    }
+
+
+def _table(result: TableResult) -> Json:
+    return {
+        "table": result.table,
+        "status": result.status.value,
+        "reason": result.reason,
+        **_estimate(result.score, "score"),
+        "details": _plain(result.details),
     }
 
 

@@ -158,11 +158,12 @@ def opening(verdict: Verdict) -> str:
     """Return the verdict as one sentence: what it means, and on account of what."""
     counted = tally(verdict.checks)
     checks = count(len(verdict.checks), "check")
+    these, the = ("these tables", "the tables") if verdict.run.synthetic.tables else ("this table", "the table")
     if verdict.outcome is Outcome.FAIL:
         failed = [check for check in troubles(verdict) if blocks(check)]
         where = listed(list(dict.fromkeys(family_title(check.family).lower() for check in failed)), 6)
         verb = "fails" if len(failed) == 1 else "fail"
-        return f"Do not use this table in place of the real one yet: {len(failed):,} of {checks} {verb}, in {where}."
+        return f"Do not use {these} in place of the real one yet: {len(failed):,} of {checks} {verb}, in {where}."
     if verdict.outcome is Outcome.INCOMPLETE:
         needed = [check for check in left_open(verdict) if check.required]
         verb = "is" if len(needed) == 1 else "are"
@@ -172,7 +173,7 @@ def opening(verdict: Verdict) -> str:
     caveats = [count(warned, "warning")] if warned else []
     caveats += [f"{count(openly, 'question')} left open"] if openly else []
     note = f", with {' and '.join(caveats)}" if caveats else ""
-    return f"By this gate, the table may be used in place of the real one: {passed}{note}."
+    return f"By this gate, {the} may be used in place of the real one: {passed}{note}."
 
 
 def diagnosed(verdict: Verdict) -> list[tuple[str, str]]:

@@ -25,6 +25,23 @@ def z_value(level: float = LEVEL, looks: int = 1) -> float:
     return float(ndtri(1 - (1 - level) / (2 * max(1, looks))))
 
 
+def t_value(freedom: int, level: float = LEVEL, looks: int = 1) -> float:
+    """Return the two-sided quantile of Student's t at `level`, shared over `looks` intervals (Bonferroni).
+
+    Parameters
+    ----------
+    freedom : int
+        Degrees of freedom, at least 1.
+    level : float
+        In (0, 1).
+    looks : int
+        How many intervals shall hold together.
+    """
+    from scipy.special import stdtrit
+
+    return float(stdtrit(max(1, freedom), 1 - (1 - level) / (2 * max(1, looks))))
+
+
 def wilson(successes: float, trials: float, z: float = 1.959963984540054) -> tuple[float, float]:
     """Return the Wilson score interval of a share.
 

@@ -146,7 +146,7 @@ def check_file(path: Path) -> bytes:
     if path.is_dir():
         raise DataError(
             where,
-            "is a folder; relational data sets (one file per table) are not supported yet, expected one table",
+            "is a folder, expected one table",
             "give one file, or the files of one table as a pattern such as 'folder/*.parquet'",
         )
     if path.suffix.lower() == ".dvc":

@@ -39,7 +39,8 @@ def test_every_key_is_in_the_schema(schema, verdict):
     assert set(result) == set(schema["properties"])
     assert set(result["run"]) == set(schema["properties"]["run"]["properties"])
     for check in result["checks"]:
-        assert set(check) == set(places["check"]["properties"]) == set(places["check"]["required"])
+        # only a run for several tables says how each came out
+        assert set(check) == set(places["check"]["properties"]) - {"tables"} == set(places["check"]["required"])
         for finding in check["findings"]:
             assert set(finding) == set(places["finding"]["properties"]) == set(places["finding"]["required"])
 

@@ -119,7 +119,7 @@ def _column(evidence: Evidence, plan: ColumnPlan, z: float) -> tuple[list[Measur
     cells = cells_of(plan, real, synthetic, holdout)
     if not synthetic.present:
         return _all_missing(plan)
-    estimate = _cell_estimate(cells, z, evidence.design_effect)
+    estimate = _cell_estimate(cells, z, evidence.design_of(plan.name))
     details: dict[str, Json] = {
         "distribution": _picture(plan, cells),
         "n_real": real.present,
@@ -129,7 +129,7 @@ def _column(evidence: Evidence, plan: ColumnPlan, z: float) -> tuple[list[Measur
     missing = _missing(plan, real, synthetic, holdout, z)
     if plan.role.is_discrete:
         return [_finding("tv_complement", plan, estimate, details), missing, *shown], estimate
-    shape = _ks_estimate(real, synthetic, holdout, z, evidence.design_effect)
+    shape = _ks_estimate(real, synthetic, holdout, z, evidence.design_of(plan.name))
     if any(e.position is not None and e.position.value < TOLD_BELOW for e in (shape, estimate)):
         details["traits"] = traits(plan, real.numbers, synthetic.numbers)
     _, spread = real.numbers.mean_std()

@@ -199,11 +199,10 @@ def _pair(evidence: Evidence, pair: PairName, z: float, known: dict[str, Json], 
         fresh = drifted(fresh, total_variation(real, holdout), n, int(holdout.sum()), m)
     independent = np.outer(real.sum(axis=1), real.sum(axis=0)) / max(1, n) ** 2
     careless = careless_total_variation(real, independent, max(1, m))
-    estimate = place(
-        total_variation(real, synthetic), fresh, careless, z, least=LEAST_SCALE, design=evidence.design_effect
-    )
+    design = evidence.design_of(*pair)
+    estimate = place(total_variation(real, synthetic), fresh, careless, z, least=LEAST_SCALE, design=design)
     at = estimate.position.value if estimate.position else 0.0
-    strength = max(0.0, careless - fresh.mean * evidence.design_effect)
+    strength = max(0.0, careless - fresh.mean * design)
     information = {"real": mutual_information(real), "synthetic": mutual_information(synthetic)}
     details: dict[str, Json] = {
         "dependence": strength,

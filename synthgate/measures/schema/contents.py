@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthgate.catalogue import Options, measure
-from synthgate.counts import ColumnCounts
+from synthgate.clusters import count_units, unit_labels
 from synthgate.findings import Estimate, Measured, Measurement, Severity
 from synthgate.measures.schema.structure import summed_up, violation
 from synthgate.roles import Role
@@ -133,42 +133,73 @@ def categories(evidence: Evidence, options: Options) -> Measurement:
         return Measurement.missing("no categorical or boolean column")
     findings = []
     for name in names:
-        known = evidence.real.counts.columns[name].labels
+        if not _has_unseen(evidence, name):
+            continue
+        known = _seen(evidence, "real", name)
         rate = 0.0
         if evidence.holdout and name in evidence.holdout.counts.columns:
-            fresh = evidence.holdout.counts.columns[name].labels
+            fresh = _seen(evidence, "holdout", name)
             rate = _unknown_share(known, fresh)
-            known = known + fresh
-        findings.extend(_unseen(name, known, evidence.synthetic.counts.columns[name], ALPHA / len(names), rate))
+            known = Seen(known.labels + fresh.labels, known.of + fresh.of, known.noun)
+        found = _seen(evidence, "synthetic", name)
+        findings.extend(_unseen(name, known, found, ALPHA / len(names), rate, evidence.parent_keys(name)))
     return summed_up(findings, "columns hold categories unknown to real", len(names))
 
 
-def _unknown_share(known: LabelCounts, fresh: LabelCounts) -> float:
+def _has_unseen(evidence: Evidence, name: str) -> bool:
+    real, synthetic = (evidence.sides[side].counts.columns[name].values for side in ("real", "synthetic"))
+    if real.overflowed or synthetic.overflowed:
+        return False
+    labels = [set(counts.labels.to_pylist()) for counts in (real, synthetic) if isinstance(counts, LabelCounts)]
+    return bool(labels[1] - labels[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """In how many rows, or independent units of rows that belong together, each category occurs."""
+
+    labels: LabelCounts
+    of: int
+    noun: str
+
+
+def _seen(evidence: Evidence, side: str, name: str) -> Seen:
+    """Count the categories of a column; rows of one parent or sequence count once, for they come together."""
+    column = evidence.sides[side].counts.columns[name]
+    units = None if column.values.overflowed else unit_labels(evidence, side, name)
+    if units is None:
+        return Seen(column.labels, column.present, "rows")
+    return Seen(units, count_units(evidence, side), "groups of rows")
+
+
+def _unknown_share(known: Seen, fresh: Seen) -> float:
     """Return the share of fresh rows whose category is not known, with one row of doubt."""
-    if known.overflowed or fresh.overflowed or not fresh.total:
+    if known.labels.overflowed or fresh.labels.overflowed or not fresh.of:
         return 0.0
-    labels = set(known.labels.to_pylist())
-    unknown = sum(n for label, n in fresh.as_dict().items() if label not in labels)
-    return (unknown + 1) / fresh.total if unknown else 0.0
+    labels = set(known.labels.labels.to_pylist())
+    unknown = sum(n for label, n in fresh.labels.as_dict().items() if label not in labels)
+    return (unknown + 1) / fresh.of if unknown else 0.0
 
 
-def _unseen(name: str, known: LabelCounts, synthetic: ColumnCounts, alpha: float, fresh_rate: float) -> list[Measured]:
+def _unseen(
+    name: str, known: Seen, synthetic: Seen, alpha: float, fresh_rate: float, allowed: frozenset[str]
+) -> list[Measured]:
     from scipy.special import bdtrc
 
-    if known.overflowed or synthetic.values.overflowed or not known.total:
+    if known.labels.overflowed or synthetic.labels.overflowed or not known.of:
         return []
-    labels = set(known.labels.to_pylist())
+    labels = set(known.labels.labels.to_pylist()) | allowed
     unseen = {label: n for label, n in synthetic.labels.as_dict().items() if label not in labels}
     rows = sum(unseen.values())
     if not rows:
         return []
     slips = {label: _slip_of(label, labels) for label in unseen}
     slips = {label: right for label, right in slips.items() if right}
-    share = rows / synthetic.present
-    singles = int((known.counts == 1).sum())
-    rate = min(1.0, max((singles + 1) / known.total, fresh_rate))
-    chance = float(bdtrc(rows - 1, synthetic.present, rate))
-    message = f"{rows:,} rows hold {len(unseen):,} categories that real does not have"
+    share = min(1.0, rows / synthetic.of)
+    singles = int((known.labels.counts == 1).sum())
+    rate = min(1.0, max((singles + 1) / known.of, fresh_rate))
+    chance = float(bdtrc(min(rows, synthetic.of) - 1, synthetic.of, rate))
+    message = f"{rows:,} {synthetic.noun} hold {len(unseen):,} categories that real does not have"
     if slips:
         message += f"; {len(slips)} of them misspell a real category"
     elif chance >= alpha:

@@ -1,0 +1,401 @@
+"""What is judged: one table, or several that belong together, with the evidence of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from synthgate.bridges.sdv import Metadata, TablesMetadata
+from synthgate.clock import Clock
+from synthgate.errors import DataError, GateFileError, UsageError, nearest
+from synthgate.gatefile import Constraint, Gate
+from synthgate.gathering import Ties, gather
+from synthgate.links import Link, Relationship, check_relationships, parents_first
+from synthgate.roles import Role
+
+if TYPE_CHECKING:
+    from synthgate.evidence import Evidence
+    from synthgate.tables import Table
+
+T = TypeVar("T")
+SIDES = ("real", "synthetic", "holdout")
+MOST_ORPHANS = 0.5
+"""Share of real rows without their parent from which on a declared foreign key contradicts the data."""
+SEEN_BEFORE = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSet:
+    """The tables of a run.
+
+    Attributes
+    ----------
+    evidence : dict of Evidence
+        By table; the only table of a run for one has the name ``""``.
+    sources : dict of str
+        What each side was read from.
+    tables : dict of dict of Table
+        By side, then by table.
+    missing, added : tuple of str
+        Tables that only real has, and that only synthetic has.
+    notes : tuple of str
+    """
+
+    evidence: Mapping[str, Evidence]
+    sources: Mapping[str, str]
+    tables: Mapping[str, Mapping[str, Table]]
+    missing: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_many(self) -> bool:
+        """Whether the run is about several tables (a folder or a mapping, even of one)."""
+        return "" not in self.evidence
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns to predict, with their table where there are several."""
+        return tuple(_dotted(table, name) for table, evidence in self.evidence.items() for name in evidence.targets)
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """How every column is read."""
+        return {
+            _dotted(table, column.name): str(column.role)
+            for table, evidence in self.evidence.items()
+            for column in evidence.plan.columns
+        }
+
+
+def _dotted(table: str, column: str) -> str:
+    return f"{table}.{column}" if table else column
+
+
+def open_sides(policy: Gate, given: Mapping[str, object]) -> tuple[dict[str, dict[str, Table]], dict[str, str]]:
+    """Open the tables of every side; text files of the judged sides are read as text, so that no value is lost.
+
+    Parameters
+    ----------
+    policy : Gate
+    given : dict
+        Per side a source, or None.
+
+    Returns
+    -------
+    tables : dict of dict of Table
+        By side, then by table; ``""`` for the only table.
+    sources : dict of str
+
+    Raises
+    ------
+    SynthgateError
+        When a side is missing or not readable, or one side holds several tables and another one.
+    """
+    from synthgate.tables import DEFAULT_MISSING, open_table
+    from synthgate.tables.folders import is_many, open_many
+
+    for name in ("real", "synthetic"):
+        if given[name] is None:
+            raise UsageError(
+                name, f"no {name} table is given", f"give it as an argument, or as `{name}:` in the gate file"
+            )
+    missing = DEFAULT_MISSING if policy.missing_values is None else policy.missing_values
+    here = {side: source for side, source in given.items() if source is not None}
+    many = {side: is_many(source) for side, source in here.items()}
+    if len(set(many.values())) > 1:
+        told = ", ".join(
+            f"{side} holds {'several tables' if several else 'one table'}" for side, several in many.items()
+        )
+        raise UsageError("tables", told, "give all sides as folders (or mappings), or all as one table")
+    tables: dict[str, dict[str, Table]] = {}
+    sources: dict[str, str] = {}
+    for side, source in here.items():
+        as_text = side != "real"
+        if many[side]:
+            tables[side] = open_many(source, name=side, as_text=as_text, missing_values=missing)
+            sources[side] = f"<{len(tables[side])} tables>" if isinstance(source, Mapping) else str(source)
+        else:
+            tables[side] = {"": open_table(source, name=side, as_text=as_text, missing_values=missing)}
+            sources[side] = tables[side][""].source
+    return tables, sources
+
+
+def gather_one(
+    policy: Gate,
+    tables: Mapping[str, Mapping[str, Table]],
+    sources: Mapping[str, str],
+    described: TablesMetadata,
+    clock: Clock,
+) -> DataSet:
+    """Gather the evidence of a run for one table."""
+    sides = {side: there[""] for side, there in tables.items()}
+    metadata = described.one(sides["real"].schema.names)
+    evidence = gather(policy, sides, metadata, clock)
+    notes = (*metadata.notes, *_of_the_holdout({"": evidence}))
+    return DataSet(evidence={"": evidence}, sources=sources, tables=tables, notes=notes)
+
+
+def gather_many(
+    policy: Gate,
+    tables: Mapping[str, Mapping[str, Table]],
+    sources: Mapping[str, str],
+    described: TablesMetadata,
+    clock: Clock,
+) -> DataSet:
+    """Gather the evidence of every table that real and synthetic have, parents before children.
+
+    Raises
+    ------
+    SynthgateError
+        When metadata or gate file name tables that are not there, or contradict what real holds.
+    """
+    real, synthetic, holdout = tables["real"], tables["synthetic"], tables.get("holdout", {})
+    shared = [name for name in real if name in synthetic]
+    if not shared:
+        problem = f"shares no table with {sources['real']}: it has {_some(synthetic)}, expected {_some(real)}"
+        raise DataError(sources["synthetic"], problem, "give the same tables under the same names")
+    notes: list[str] = []
+    metadata = _by_table(described, real, notes)
+    relationships = clock.run("link", lambda: _relationships(policy, described, real, notes))
+    lost = [r for r in relationships if r.parent not in shared or r.child not in shared]
+    notes += [f"the foreign key {r} is not compared: one of its tables is missing in synthetic" for r in lost]
+    kept = [r for r in relationships if r not in lost]
+    views = _views(policy, {name: real[name].schema.names for name in real})
+    evidence: dict[str, Evidence] = {}
+    for name in parents_first(shared, kept, described.where):
+        sides = {side: there[name] for side, there in tables.items() if name in there}
+        ties = _ties(name, kept, evidence, declared=name in policy.reference)
+        evidence[name] = gather(views[name], sides, metadata[name], clock, ties)
+        for own in (r for r in kept if r.child == name == r.parent):
+            bare = evidence[name]
+            evidence[name] = replace(bare, links=(*bare.links, Link(own, replace(bare, links=()))))
+    evidence = {name: evidence[name] for name in shared}
+    for link in (link for one in evidence.values() for link in one.links):
+        _refuse_wrong_link(link, evidence[link.relationship.child], notes)
+    notes += [note for table in metadata.values() for note in table.notes]
+    if holdout:
+        notes += [
+            f"the holdout lacks the table {name!r}: its privacy cannot be assessed"
+            for name in shared
+            if name not in holdout
+        ]
+    reference = [name for name, one in evidence.items() if one.is_reference]
+    if reference:
+        notes.append(
+            f"reference tables, the same rows in real and holdout: {', '.join(reference)}; copying them gives nothing "
+            "away, so that privacy and utility are not assessed there"
+        )
+    notes += _of_the_holdout(evidence)
+    return DataSet(
+        evidence=evidence,
+        sources=sources,
+        tables=tables,
+        missing=tuple(name for name in real if name not in synthetic),
+        added=tuple(name for name in synthetic if name not in real),
+        notes=tuple(notes),
+    )
+
+
+def _some(names: Iterable[str]) -> str:
+    known = list(names)
+    return ", ".join(map(repr, known[:5])) + (f" and {len(known) - 5} more" if len(known) > 5 else "")
+
+
+def _by_table(described: TablesMetadata, real: Mapping[str, Table], notes: list[str]) -> dict[str, Metadata]:
+    """Return the metadata of every real table; a file for one table goes to the table that it fits."""
+    found = {name: Metadata() for name in real}
+    known = dict(described.tables)
+    if set(known) == {""}:
+        only = known.pop("")
+        fitting = [n for n, table in real.items() if only.columns and set(only.columns) <= set(table.schema.names)]
+        if only.columns and len(fitting) != 1:
+            problem = f"describes one table, and {len(fitting)} of the {len(real)} tables have its columns"
+            raise DataError(described.where, problem, "give metadata of all tables (MULTI_TABLE_V1)")
+        known = {fitting[0]: only} if fitting else {}
+    for name, table in known.items():
+        if name not in real:
+            raise DataError(
+                described.where, f"describes the table {name!r}, which real does not have", nearest(name, real)
+            )
+        found[name] = table
+    if known:
+        notes += [
+            f"metadata says nothing of the table {name!r}: its roles are inferred" for name in real if name not in known
+        ]
+    return found
+
+
+def _relationships(
+    policy: Gate, described: TablesMetadata, real: Mapping[str, Table], notes: list[str]
+) -> tuple[Relationship, ...]:
+    """Return the declared foreign keys, of gate file and metadata, else those that real itself speaks for."""
+    declared = tuple(dict.fromkeys((*policy.relationships, *described.relationships)))
+    columns = {name: table.schema.names for name, table in real.items()}
+    check_relationships(policy.relationships, columns, policy.place("relationships"))
+    check_relationships(described.relationships, columns, described.where)
+    if declared or set(described.tables) != {""}:
+        return declared
+    from synthgate.linking import infer_relationships
+
+    found = infer_relationships(real)
+    told = "; ".join(map(str, found))
+    notes.append(
+        f"foreign keys inferred from names and values of the real tables: {told}"
+        if found
+        else "no foreign key is declared, and none could be inferred: tables are compared one by one"
+    )
+    return found
+
+
+def _ties(name: str, relationships: Iterable[Relationship], made: Mapping[str, Evidence], *, declared: bool) -> Ties:
+    """Return the links of a table to its parents, and the roles of its key columns.
+
+    A foreign key into a reference table is a category: its values mean the same on every side.
+    """
+    labels: dict[str, Role] = {}
+    links = []
+    for one in relationships:
+        if one.parent == name:
+            labels[one.key] = Role.ID
+    for one in relationships:
+        if one.child == name:
+            fixed = one.parent != name and made[one.parent].is_reference
+            labels[one.foreign_key] = Role.CATEGORICAL if fixed and one.foreign_key not in labels else Role.ID
+        if one.child == name != one.parent:
+            links.append(Link(one, made[one.parent]))
+    return Ties(name=name, links=tuple(links), labels=labels, is_reference=True if declared else None)
+
+
+def _views(policy: Gate, columns: Mapping[str, list[str]]) -> dict[str, Gate]:
+    """Return what the policy says of each table; a column that several tables have is named ``table.column``."""
+    if policy.schemas:
+        kind = GateFileError if policy.path else UsageError
+        problem = "schemas hold one table, and several are given"
+        raise kind(policy.place("schemas"), problem, "run a gate with them on that table alone")
+    roles = _split(policy, [(f"roles.{name}", name, role) for name, role in policy.roles.items()], columns)
+    targets = _split(policy, [("target", name, None) for name in policy.targets], columns)
+    keys = _split(policy, [("key", name, None) for name in policy.keys], columns)
+    for table in (*policy.reference, *(name for name in policy.sequences if name)):
+        _refuse_table(policy, "reference" if table in policy.reference else "sequence", table, columns)
+    sequences = {name: one for name, one in policy.sequences.items() if name}
+    if "" in policy.sequences:
+        found = _split(policy, [("sequence", policy.sequences[""].key or "", None)], columns)
+        sequences.update({table: policy.sequences[""] for table, named in found.items() if named})
+    constraints: dict[str, list[Constraint]] = {name: [] for name in columns}
+    for rule in policy.constraints:
+        constraints[_table_of(rule, columns)].append(rule)
+    return {
+        name: replace(
+            policy,
+            roles=dict(roles[name]),
+            targets=tuple(column for column, _ in targets[name]),
+            keys=tuple(column for column, _ in keys[name]),
+            constraints=tuple(constraints[name]),
+            sequences={"": sequences[name]} if name in sequences else {},
+            waivers=(),
+        )
+        for name in columns
+    }
+
+
+def _refuse_table(policy: Gate, key: str, table: str, columns: Mapping[str, list[str]]) -> None:
+    if table not in columns:
+        kind = GateFileError if policy.path else UsageError
+        raise kind(policy.place(key), f"there is no table {table!r}", nearest(table, columns))
+
+
+def _table_of(rule: Constraint, columns: Mapping[str, list[str]]) -> str:
+    if rule.table is None and len(columns) > 1:
+        problem = f"the constraint {rule.name!r} does not say which table it is about"
+        raise GateFileError(rule.place, problem, f"add `table`, one of {', '.join(columns)}")
+    table = rule.table if rule.table is not None else next(iter(columns))
+    if table not in columns:
+        raise GateFileError(rule.place, f"there is no table {table!r}", nearest(table, columns))
+    return table
+
+
+def _split(
+    policy: Gate, entries: list[tuple[str, str, T]], columns: Mapping[str, list[str]]
+) -> dict[str, list[tuple[str, T]]]:
+    """Deal named columns to their tables.
+
+    Raises
+    ------
+    SynthgateError
+        For a column that no table has, or that several have.
+    """
+    out: dict[str, list[tuple[str, T]]] = {name: [] for name in columns}
+    kind = GateFileError if policy.path else UsageError
+    for key, name, value in entries:
+        places = [(t, name[len(t) + 1 :]) for t in columns if name.startswith(f"{t}.")]
+        places = [(table, column) for table, column in places if column in columns[table]]
+        places = places or [(table, name) for table, there in columns.items() if name in there]
+        if not places:
+            known = [f"{table}.{column}" for table, there in columns.items() for column in there]
+            raise kind(policy.place(key), f"column {name!r} is in no real table", nearest(name, known))
+        if len(places) > 1:
+            told = ", ".join(f"{table}.{column}" for table, column in places)
+            raise kind(policy.place(key), f"column {name!r} is in several tables", f"write one of {told}")
+        out[places[0][0]].append((places[0][1], value))
+    return out
+
+
+def _refuse_wrong_link(link: Link, child: Evidence, notes: list[str]) -> None:
+    """Raise for a foreign key that real contradicts: a parent key that repeats, or children that have no parents.
+
+    Raises
+    ------
+    DataError
+    """
+    one = link.relationship
+    key, foreign = link.parent.real.counts.columns[link.key], child.real.counts.columns[link.foreign_key]
+    if key.values.overflowed or foreign.values.overflowed:
+        notes.append(f"the foreign key {one} has too many different values to count, and is not compared")
+        return
+    repeated = int((key.values.counts - 1).sum())
+    if repeated:
+        problem = f"{repeated:,} values of {one.parent}.{one.key} repeat in real, so that it is no key to point to"
+        raise DataError(str(one), problem, "correct the relationship")
+    there = set(key.labels.labels.to_pylist())
+    orphans = sum(n for label, n in foreign.labels.as_dict().items() if label not in there)
+    kinds = {t: e.plan[c].kind for t, e, c in ((one.parent, link.parent, one.key), (one.child, child, one.foreign_key))}
+    if orphans > MOST_ORPHANS * foreign.present:
+        problem = f"{orphans:,} of {foreign.present:,} real rows name a parent that is not there"
+        if len(set(kinds.values())) > 1:
+            problem += f"; {one.parent} stores its key as {kinds[one.parent]}, {one.child} as {kinds[one.child]}"
+        raise DataError(str(one), problem, "correct the relationship, or store both keys as the same type")
+    if orphans:
+        notes.append(f"{orphans:,} of {foreign.present:,} real rows break the foreign key {one}: as many are accepted")
+    if len(set(kinds.values())) > 1 and set(kinds.values()) != {"integer", "float"}:
+        notes.append(
+            f"the foreign key {one} joins {kinds[one.child]} to {kinds[one.parent]}; values are compared as text"
+        )
+
+
+def _of_the_holdout(evidence: Mapping[str, Evidence]) -> list[str]:
+    """Say where holdout rows belong to parents or sequences that real holds too: then they are not new."""
+    from synthgate.clusters import is_fixed
+
+    notes = []
+    for table, one in evidence.items():
+        if one.holdout is None or one.is_reference:
+            continue
+        tied = [(link.foreign_key, f"parents ({link.relationship.parent})") for link in one.links if not is_fixed(link)]
+        if one.sequence is not None and one.sequence.key is not None:
+            tied.append((one.sequence.key, "sequences"))
+        for column, noun in tied:
+            real, held = (side.counts.columns.get(column) for side in (one.real, one.holdout))
+            if real is None or held is None or real.values.overflowed or held.values.overflowed:
+                continue
+            there = set(real.labels.labels.to_pylist())
+            names = held.labels.labels.to_pylist()
+            again = sum(name in there for name in names)
+            if names and again > SEEN_BEFORE * len(names):
+                notes.append(
+                    f"{again:,} of {len(names):,} {noun} of the holdout{f' of {table!r}' if table else ''} are named "
+                    "in real too: unless they were numbered anew, its rows are not new, and privacy looks better than "
+                    "it is; split by parent, not by row"
+                )
+    return notes

@@ -1,0 +1,227 @@
+"""Gather the evidence of one table: plan, count, and hold what metadata says against what real holds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgate.bridges.loading import load_contracts
+from synthgate.bridges.sdv import Metadata
+from synthgate.canonical import Labels, Numbers
+from synthgate.clock import Clock
+from synthgate.counts import ColumnCounts
+from synthgate.errors import DataError, GateFileError, UsageError, nearest
+from synthgate.evidence import Evidence, Side, count_side, join_columns, make_plan
+from synthgate.gatefile import Gate
+from synthgate.plan import Canonical
+from synthgate.review.signoff import SignOff, read_signoff
+from synthgate.roles import Role
+from synthgate.values import LabelCounts, NumberCounts
+
+if TYPE_CHECKING:
+    from synthgate.links import Link
+    from synthgate.tables import Table
+
+MOST_MISFITS = 0.05
+"""Share of real values that may not fit what metadata says of a column before the two contradict each other."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ties:
+    """What the other tables mean for one.
+
+    Attributes
+    ----------
+    name : str
+        Of the table; empty for the only one.
+    links : tuple of Link
+        Foreign keys, with the evidence of the parents.
+    labels : dict of Role
+        Roles of key columns, which are read as labels whatever they store.
+    is_reference : bool or None
+        Whether the table is declared to hold public facts; None to find out.
+    """
+
+    name: str = ""
+    links: tuple[Link, ...] = ()
+    labels: Mapping[str, Role] = field(default_factory=dict)
+    is_reference: bool | None = False
+
+
+def gather(
+    policy: Gate, tables: Mapping[str, Table], described: Metadata, clock: Clock, ties: Ties | None = None
+) -> Evidence:
+    """Plan and count: everything that measures look at.
+
+    Raises
+    ------
+    SynthgateError
+        When the gate file or the metadata names columns that are not there, or contradicts what real holds.
+    """
+    ties, real = ties or Ties(), tables["real"]
+    sequence = policy.sequences.get("") or described.sequence
+    _check_names(policy, described, real)
+    roles: dict[str, Role] = {**described.roles, **policy.roles, **ties.labels}
+    if sequence and sequence.key and (sequence.key not in roles or roles[sequence.key].is_continuous):
+        roles[sequence.key] = Role.ID
+    running = {check.id for check in policy.checks}
+    contracts = clock.run("load schemas", lambda: load_contracts(policy.schemas, running, real.schema.names))
+    plan = clock.run("plan", lambda: make_plan(real, roles, policy.targets, described.layouts))
+    shared = set(plan.names) & set(tables["synthetic"].schema.names)
+    if not shared:
+        raise DataError(
+            tables["synthetic"].source,
+            f"shares no column with {real.source}: it has {_some(tables['synthetic'].schema.names)}, "
+            f"expected {_some(plan.names)}",
+            "give two tables of the same kind",
+        )
+    sides = {
+        name: clock.run(f"count {name}", partial(count_side, plan, table, policy.seed))
+        for name, table in tables.items()
+    }
+    is_reference = ties.is_reference
+    if is_reference is None:
+        is_reference = "holdout" in sides and same_rows(sides["real"], sides["holdout"])
+    evidence = Evidence(
+        plan=plan,
+        real=sides["real"],
+        synthetic=sides["synthetic"],
+        holdout=sides.get("holdout"),
+        seed=policy.seed,
+        targets=policy.targets,
+        keys=policy.keys or described.keys,
+        constraints=policy.constraints,
+        links=ties.links,
+        sequence=sequence,
+        is_reference=is_reference,
+        patterns=described.patterns,
+        sign_off=sign_off(policy),
+        contracts=contracts,
+    )
+    _refuse_contradictions(described, evidence, ties.name)
+    return evidence
+
+
+def sign_off(policy: Gate) -> SignOff | None:
+    """Return the sign-off that the gate asks for, if there is one beside the gate file."""
+    asked = next((check for check in policy.checks if check.id == "review.sample"), None)
+    if asked is None:
+        return None
+    path = (policy.path.parent if policy.path else Path()) / str(asked.options["file"])
+    return read_signoff(path) if path.exists() else None
+
+
+def same_rows(one: Side, other: Side) -> bool:
+    """Tell whether two sides hold the same rows, in any order."""
+    names = sorted(one.counts.columns)
+    if one.rows != other.rows or names != sorted(other.counts.columns) or one.vectors or other.vectors:
+        return False
+    for name in names:
+        a, b = one.counts.columns[name], other.counts.columns[name]
+        if a.missing != b.missing or a.values.overflowed or b.values.overflowed or not _same_values(a, b):
+            return False
+    if not (one.is_whole and other.is_whole):
+        return True
+    ranked = [_ranked(one.kept[name], other.kept[name]) for name in names]
+    sides = [np.array([pair[at] for pair in ranked]) for at in (0, 1)]
+    left, right = (side[:, np.lexsort(side)] for side in sides)
+    return bool((left == right).all())
+
+
+def _same_values(a: ColumnCounts, b: ColumnCounts) -> bool:
+    if isinstance(a.values, NumberCounts) and isinstance(b.values, NumberCounts):
+        return bool(
+            np.array_equal(a.values.values, b.values.values) and np.array_equal(a.values.counts, b.values.counts)
+        )
+    return a.labels.as_dict() == b.labels.as_dict()
+
+
+def _ranked(a: Canonical, b: Canonical) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return codes of two columns that are equal where their values are."""
+    if isinstance(a, Numbers) and isinstance(b, Numbers):
+        _, place = np.unique(np.concatenate((a.values, b.values)), return_inverse=True)
+        return place[: len(a.values)], place[len(a.values) :]
+    joined = join_columns([a, b])
+    codes = joined.codes.astype(np.int64) if isinstance(joined, Labels) else np.empty(0, np.int64)
+    length = len(a.codes) if isinstance(a, Labels) else 0
+    return codes[:length], codes[length:]
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:5])
+    return shown + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _check_names(policy: Gate, described: Metadata, real: Table) -> None:
+    """Refuse names of columns that the real table does not have.
+
+    Raises
+    ------
+    SynthgateError
+    """
+    known = real.schema.names
+    for name in described.columns or described.roles:
+        if name not in known:
+            raise DataError("metadata", f"column {name!r} is not in {real.source}", nearest(name, known))
+    named: list[tuple[str, str]] = [(f"roles.{name}", name) for name in policy.roles]
+    named += [("target", name) for name in policy.targets] + [("key", name) for name in policy.keys]
+    named += [("waivers", name) for waiver in policy.waivers for name in waiver.columns]
+    for sequence in policy.sequences.values():
+        named += [("sequence", name) for name in (sequence.key, sequence.index) if name is not None]
+    for key, name in named:
+        if name not in known:
+            where = policy.place(key)
+            kind = GateFileError if policy.path else UsageError
+            raise kind(where, f"column {name!r} is not in the real table", nearest(name, known))
+
+
+def _refuse_contradictions(described: Metadata, evidence: Evidence, table: str) -> None:
+    """Raise when real does not hold what metadata says: other values, repeated keys, another format.
+
+    Raises
+    ------
+    DataError
+    """
+    prefix = f"{table}." if table else ""
+    counts = evidence.real.counts.columns
+    for name, role in described.roles.items():
+        found = counts.get(name)
+        if found is None or evidence.plan[name].role is not role or not found.rows:
+            continue
+        if found.misfits > MOST_MISFITS * (found.rows - found.missing + found.misfits):
+            layout = f" of the format {described.layouts[name]!r}" if name in described.layouts else ""
+            raise DataError(
+                "metadata",
+                f"says that {prefix + name!r} is {role}{layout}, but {found.misfits:,} of {found.rows:,} real values "
+                "are not",
+                "correct its sdtype or its datetime_format, or the table",
+            )
+    for name in described.keys:
+        found = counts.get(name)
+        if found is None or found.values.overflowed:
+            continue
+        repeated = int((found.values.counts - 1).sum())
+        if repeated or found.missing:
+            what = f"{repeated:,} values repeat" if repeated else f"{found.missing:,} values are missing"
+            raise DataError(
+                "metadata", f"says that {prefix + name!r} is a key, but {what} in real", "correct `primary_key`"
+            )
+    for name, pattern in described.patterns.items():
+        found = counts.get(name)
+        if found is None or not isinstance(found.values, LabelCounts):
+            continue
+        wrong = sum(n for label, n in found.values.as_dict().items() if not re.fullmatch(pattern, label))
+        if wrong > MOST_MISFITS * found.present:
+            raise DataError(
+                "metadata",
+                f"says that {prefix + name!r} matches {pattern!r}, but {wrong:,} of {found.present:,} real values "
+                "do not",
+                "correct its regex_format",
+            )
