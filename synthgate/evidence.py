@@ -243,6 +243,8 @@ class Evidence:
         A reviewer's word on the synthetic table, where the gate asks for one.
     contracts : tuple of Contract
         Schemas and suites of other libraries.
+    show_rows : bool
+        Whether findings may show synthetic rows that break a rule.
     """
 
     plan: Plan
@@ -255,6 +257,7 @@ class Evidence:
     constraints: tuple[Constraint, ...] = ()
     sign_off: SignOff | None = None
     contracts: tuple[Contract, ...] = ()
+    show_rows: bool = False
 
     @property
     def sides(self) -> dict[str, Side]:

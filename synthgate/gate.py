@@ -69,6 +69,7 @@ def evaluate(
     baseline: str | Path | None = None,
     cache: bool = False,
     risk_file: str | Path | None = None,
+    show_rows: bool = False,
     progress: Progress | None = None,
 ) -> Verdict:
     """Judge whether a synthetic table may be used in place of a real one.
@@ -99,6 +100,8 @@ def evaluate(
         Reuse the verdict of an earlier run over the same data, gate and versions, and keep this one.
     risk_file : path, optional
         Where to write which training rows are most at risk (CSV). It names persons; no report holds any of it.
+    show_rows : bool
+        Let findings of constraints show a few synthetic rows that break them.
     progress : callable, optional
         Called with the name of each step as it begins.
 
@@ -107,7 +110,8 @@ def evaluate(
     SynthgateError
         When the data, the gate file or the arguments do not allow a judgement.
     """
-    policy = _overridden(_loaded(gate, preset, only, skip), target, seed, missing_values)
+    loaded = replace(_loaded(gate, preset, only, skip), show_rows=show_rows)
+    policy = _overridden(loaded, target, seed, missing_values)
     clock = Clock(progress)
     past = read_result(baseline) if baseline is not None else None
     tables = clock.run("read", lambda: _open(policy, real, synthetic, holdout))
@@ -284,6 +288,7 @@ def gather(policy: Gate, tables: Mapping[str, Table], described: Metadata, clock
         constraints=policy.constraints,
         sign_off=_sign_off(policy),
         contracts=contracts,
+        show_rows=policy.show_rows,
     )
 
 

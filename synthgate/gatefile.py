@@ -79,6 +79,7 @@ class Gate:
     waivers: tuple[Waiver, ...] = ()
     checks: tuple[DeclaredCheck, ...] = ()
     allow_code: bool = False
+    show_rows: bool = False
     lines: Mapping[str, int] = field(default_factory=dict)
 
     def place(self, key: str) -> str:
@@ -140,6 +141,7 @@ def load_gate(
         waivers=tuple(_waiver(node, at, item) for at, item in enumerate(node.items("waivers"))),
         checks=select(checks, only, skip),
         allow_code=allow_code,
+        show_rows=False,
         lines=node.lines,
     )
 

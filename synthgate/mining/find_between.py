@@ -49,7 +49,7 @@ def find_orders(probe: Rows) -> Found:
 
 
 def rounding(rows: Rows, name: str) -> float:
-    """Return half a unit in the last decimal place of a column, or a billionth of its size where it was never rounded."""
+    """Return half a unit in the last decimal place of a column; a billionth of its size without fixed decimals."""
     places = rows.decimals.get(name, 15)
     if places < ROUNDED:
         return 0.501 * 10.0**-places

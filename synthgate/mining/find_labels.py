@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import combinations
 
@@ -15,6 +16,8 @@ from synthgate.mining.labels import Atom, Determines, Implies, Range, Rising, Sa
 from synthgate.mining.rows import Floats, Rows
 from synthgate.mining.rules import numbers_of, plain
 from synthgate.roles import Role
+
+Dense = NDArray[np.int64]
 
 MAX_LEVELS = 1000
 MAX_COLUMNS = 100
@@ -42,7 +45,7 @@ def _dense(rows: Rows, names: list[str]) -> dict[str, NDArray[np.int64]]:
 
 
 def breaks_function(left: NDArray[np.int64], right: NDArray[np.int64]) -> tuple[int, int]:
-    """Count rows whose `right` differs from that of the first row with the same `left`, and rows that repeat a `left`."""
+    """Count rows that repeat a `left` with another `right` than its first row has, and rows that repeat a `left`."""
     there = (left >= 0) & (right >= 0)
     a, b = left[there], right[there]
     if not len(a):
@@ -55,7 +58,7 @@ def breaks_function(left: NDArray[np.int64], right: NDArray[np.int64]) -> tuple[
 def find_dependencies(probe: Rows) -> Found:
     """Search every pair of columns, and pairs of categories, for values that fix another column's value."""
     found = Found()
-    every = [n for n in (*probe.codes, *probe.of_role(Role.NUMERICAL), *probe.of_role(Role.DATETIME))]
+    every = [*probe.codes, *probe.of_role(Role.NUMERICAL), *probe.of_role(Role.DATETIME)]
     if len(every) > MAX_COLUMNS:
         found.left_out.append(
             f"functional dependencies among the last {len(every) - MAX_COLUMNS} of {len(every)} columns: "
@@ -67,11 +70,18 @@ def find_dependencies(probe: Rows) -> Found:
     there = {name: int((codes >= 0).sum()) for name, codes in dense.items()}
     left = [n for n in every if 1 < levels[n] <= min(MAX_LEVELS, there[n] / ROWS_A_LEVEL)]
     right = [n for n in every if levels[n] > 1 and (n in probe.codes or levels[n] <= MAX_LEVELS)]
-    determined: set[tuple[str, str]] = set()
+    single = _single_dependencies(dense, left, right, found)
+    _paired_dependencies(dense, [n for n in left if n in probe.codes][:MAX_PAIRED], right, single, found)
+    return found
+
+
+def _single_dependencies(
+    dense: Mapping[str, Dense], left: list[str], right: list[str], found: Found
+) -> set[tuple[str, str]]:
+    """Add the dependencies on one column, and return them as pairs."""
+    determined = set()
     for a in left:
-        for b in right:
-            if a == b:
-                continue
+        for b in (b for b in right if b != a):
             found.tried += 1
             if breaks_function(dense[a][:500], dense[b][:500])[0]:
                 continue
@@ -79,22 +89,27 @@ def find_dependencies(probe: Rows) -> Found:
             if not broken and repeats >= FEWEST_REPEATS:
                 determined.add((a, b))
                 found.rules.append(Determines((a, b)))
-    categories = [n for n in left if n in probe.codes][:MAX_PAIRED]
+    return determined
+
+
+def _paired_dependencies(
+    dense: Mapping[str, Dense], categories: list[str], right: list[str], single: set[tuple[str, str]], found: Found
+) -> None:
+    """Add the dependencies on two categories that neither of them explains alone."""
     for a, b in combinations(categories, 2):
-        if (a, b) in determined or (b, a) in determined or levels[a] * levels[b] > 10 * MAX_LEVELS:
+        levels = int(dense[b].max()) + 1
+        if (a, b) in single or (b, a) in single or (int(dense[a].max()) + 1) * levels > 10 * MAX_LEVELS:
             continue
-        joint = np.where((dense[a] >= 0) & (dense[b] >= 0), dense[a] * levels[b] + dense[b], -1)
-        seen = len(np.unique(joint))
-        if seen * ROWS_A_LEVEL > probe.size:
+        joint = np.where((dense[a] >= 0) & (dense[b] >= 0), dense[a] * levels + dense[b], -1)
+        if len(np.unique(joint)) * ROWS_A_LEVEL > len(joint):
             continue
-        for c in right:
-            if c in (a, b) or (a, c) in determined or (b, c) in determined:
-                continue
+        for c in (c for c in right if c not in (a, b) and (a, c) not in single and (b, c) not in single):
             found.tried += 1
+            if breaks_function(joint[:1000], dense[c][:1000])[0]:
+                continue
             broken, repeats = breaks_function(joint, dense[c])
             if not broken and repeats >= FEWEST_REPEATS:
                 found.rules.append(Determines((a, b, c)))
-    return found
 
 
 def find_same(probe: Rows) -> Found:
@@ -227,7 +242,7 @@ def _atoms(rows: Rows) -> list[Atom]:
 def _usual(rows: Rows, name: str, fewest: int) -> list[Atom]:
     """Return statements on zero, or else on the most frequent number where it holds a tenth of the rows."""
     values = rows.numbers[name]
-    values = values[~np.isnan(values)]
+    values = values[np.isfinite(values)]
     if not len(values):
         return []
     distinct, counts = np.unique(values, return_counts=True)
@@ -263,7 +278,7 @@ def find_within(rows: Rows) -> Found:
 
 
 def range_within(label: str, inside: Floats, outside: Floats) -> Range | None:
-    """Return the range of the values inside a category, with those ends that many values reach and others lie beyond."""
+    """Return the range inside a category, with those ends that many values reach and others lie beyond."""
     if len(inside) < 3 * FEWEST_NAMED or len(outside) < 3 * FEWEST_NAMED:
         return None
     low, high = float(inside.min()), float(inside.max())

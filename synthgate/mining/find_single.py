@@ -22,7 +22,7 @@ FEWEST_NAMED = 10
 FEW_VALUES = 25
 EDGE_SHARE = 0.03
 BESIDE_SHARE = 0.05
-BESIDE_VALUES = 3
+BESIDE_VALUES = 2
 STEPS = (1000.0, 500.0, 100.0, 50.0, 25.0, 20.0, 10.0, 5.0, 2.0)
 MOST_PLACES = 4
 LAST_PLACE_SHARE = 0.5
@@ -126,11 +126,11 @@ def find_clocks(rows: Rows, plan: Plan, whole_days: frozenset[str]) -> Found:
     return found
 
 
-def find_patterns(rows: Rows) -> Found:
+def find_patterns(rows: Rows, plan: Plan) -> Found:
     """Search for texts of one pattern."""
     found = Found()
     for name in rows.codes:
-        if rows.roles[name] is Role.BOOLEAN:
+        if plan[name].kind != "string" or rows.roles[name] is Role.BOOLEAN:
             continue
         found.tried += 1
         present = np.unique(rows.codes[name])

@@ -138,8 +138,8 @@ class Determines(Rule):
             return None
         left, right = map(identifier, self.columns)
         cases = [
-            f"WHEN {self._literal(0, self.known[0][at], spell)} THEN {right} = {self._literal(1, self.value[at], spell)}"
-            for at in rows
+            f"WHEN {self._literal(0, known, spell)} THEN {right} = {self._literal(1, value, spell)}"
+            for known, value in zip(self.known[0][rows], self.value[rows], strict=True)
         ]
         return f"CASE {left} {' '.join(cases)} ELSE true END"
 
@@ -175,7 +175,8 @@ class Atom:
             place = {label: at for at, label in enumerate(rows.labels[self.column])}
             return np.isin(rows.codes[self.column], [place[label] for label in self.labels if label in place])
         values = rows.numbers[self.column]
-        return values == self.number if self.test == "equal" else ~np.isnan(values) & (values != self.number)
+        equal: Flags = values == self.number
+        return equal if self.test == "equal" else ~np.isnan(values) & ~equal
 
     def known(self, rows: Rows) -> Flags:
         """Return the rows in which it is true or false, and not unknown."""

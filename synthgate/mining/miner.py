@@ -32,9 +32,9 @@ from synthgate.mining.find_single import EDGE_SHARE, find_bounds, find_clocks, f
 from synthgate.mining.found import Found, edge_share
 from synthgate.mining.labels import Determines, Implies, Rising, Within
 from synthgate.mining.pruning import prune
-from synthgate.mining.rows import Rows, rows_of
+from synthgate.mining.rows import Rows, joined, rows_of
 from synthgate.mining.rules import Rule
-from synthgate.mining.single import Bound
+from synthgate.mining.single import Bound, Pattern, Step
 from synthgate.roles import Role
 
 if TYPE_CHECKING:
@@ -67,12 +67,21 @@ class MinedRule:
     enforced : bool
         Many rows lie close to the rule's edge and none beyond, as when something enforces it: then one
         row beyond is one too many.
+    on_ids : bool
+        It is a pattern of ids, which may as well be numbered anew.
     """
 
     rule: Rule
     support: int
     chance_share: float
     enforced: bool = False
+    on_ids: bool = False
+
+    @property
+    def is_habit(self) -> bool:
+        """Whether breaking it is harmless: ids or decimals of another form, rows in another order."""
+        rule = self.rule
+        return isinstance(rule, Rising) or (isinstance(rule, Step) and rule.places > 0) or self.on_ids
 
     @property
     def bound(self) -> float:
@@ -113,7 +122,7 @@ def mine(evidence: Evidence) -> Mined:
     real = rows_of(sample, sample.real)
     known = [real] + ([rows_of(sample, sample.holdout)] if sample.holdout else [])
     rng = sample.rng("constraints.mined")
-    found = _search(evidence, real, rng)
+    found = _search(evidence, known, rng)
     skipped = [Skip(text, "bounded to keep the cost low") for text in found.left_out]
     luck = float(np.log(max(1, found.tried) / LUCK)) * evidence.design_effect
     probe = _part(real, PROBE_ROWS, rng)
@@ -147,7 +156,8 @@ def _part(rows: Rows, size: int, rng: np.random.Generator) -> Rows:
     return rows if rows.size <= size else rows.take(np.sort(rng.choice(rows.size, size, replace=False)))
 
 
-def _search(evidence: Evidence, real: Rows, rng: np.random.Generator) -> Found:
+def _search(evidence: Evidence, known: list[Rows], rng: np.random.Generator) -> Found:
+    real = known[0]
     wide = _part(real, WIDE_ROWS, rng)
     probe = wide.head(PROBE_ROWS) if wide is real and real.size <= PROBE_ROWS else _part(wide, PROBE_ROWS, rng)
     schema = evidence.real.table.schema
@@ -165,10 +175,10 @@ def _search(evidence: Evidence, real: Rows, rng: np.random.Generator) -> Found:
         lambda: find_dependencies(probe),
         lambda: find_implications(wide),
         lambda: find_within(wide),
-        lambda: find_bounds(real),
+        lambda: find_bounds(joined(known)),
         lambda: find_steps(wide, evidence.plan),
         lambda: find_clocks(wide, evidence.plan, whole_days),
-        lambda: find_patterns(wide),
+        lambda: find_patterns(wide, evidence.plan),
         lambda: find_rising(wide, keys),
     )
     found = Found()
@@ -184,7 +194,7 @@ def _is_id(rows: Rows, name: str) -> bool:
 def _examined(
     rule: Rule, known: list[Rows], probe: Rows, luck: float, rng: np.random.Generator
 ) -> MinedRule | Skip | None:
-    """Return the rule with its support; None when real breaks it or luck explains it, a skip when the holdout breaks it."""
+    """Return the rule with its support; None when real breaks it or luck explains it, a skip for the holdout."""
     alone = _verified(rule, known[:1])
     if alone is None:
         return None
@@ -194,7 +204,10 @@ def _examined(
     both = _verified(alone[0], known) if len(known) > 1 else alone
     if both is None:
         return Skip(rule.words(), "the holdout breaks it") if _is_no_luck(alone[1], share, luck) else None
-    return MinedRule(*both, share, is_enforced(both[0], known[0])) if _is_no_luck(both[1], share, luck) else None
+    if not _is_no_luck(both[1], share, luck):
+        return None
+    on_ids = isinstance(rule, Pattern) and probe.roles[rule.columns[0]] is Role.ID
+    return MinedRule(*both, share, is_enforced(both[0], known[0]), on_ids)
 
 
 def _is_no_luck(support: int, share: float, luck: float) -> bool:

@@ -99,7 +99,9 @@ def _first(rules: list[MinedRule], pair: tuple[str, ...]) -> int:
 
 def _without_chains(rules: list[MinedRule]) -> list[MinedRule]:
     """Drop a dependency that follows from two others, and one that a rule of arithmetic or of dates says already."""
-    edges = {m.rule.columns[:2] for m in rules if isinstance(m.rule, Determines) and len(m.rule.columns) == 2}
+    edges: set[tuple[str, ...]] = {
+        m.rule.columns for m in rules if isinstance(m.rule, Determines) and len(m.rule.columns) == 2
+    }
     edges |= {(b, a) for m in rules if isinstance(m.rule, Determines) and m.rule.both_ways for a, b in [m.rule.columns]}
     told = {frozenset(m.rule.columns) for m in rules if m.rule.kind == "part of a date"}
     kept = []
@@ -131,12 +133,13 @@ def _by_way_of(edges: set[tuple[str, ...]], pair: tuple[str, ...]) -> bool:
 
 def _orders(rules: list[MinedRule]) -> list[MinedRule]:
     """Drop orders that follow from two others, or from a sum whose other part is never negative."""
-    edges = {m.rule.columns for m in rules if isinstance(m.rule, Order)}
+    edges: set[tuple[str, ...]] = {m.rule.columns for m in rules if isinstance(m.rule, Order)}
     never_negative = {m.rule.columns[0] for m in rules if isinstance(m.rule, Bound) and m.rule.edge == 0}
     for mined in rules:
         if isinstance(mined.rule, Sum):
             a, b, c = mined.rule.columns
-            edges -= {pair for pair, other in (((a, c), b), ((b, c), a)) if other in never_negative}
+            # one part of a sum lies below it when the other is never negative
+            edges.difference_update(pair for pair, other in (((a, c), b), ((b, c), a)) if other in never_negative)
     for pair in sorted(edges):
         if _by_way_of(edges, pair):
             edges.discard(pair)

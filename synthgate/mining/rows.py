@@ -75,3 +75,13 @@ def rows_of(sample: Sample, side: SampleSide) -> Rows:
     numbers = {n: side.columns[n] for n, role in sample.roles.items() if role.is_continuous}
     codes = {n: side.columns[n] for n in sample.dictionaries}
     return Rows(side.rows, sample.roles, numbers, codes, sample.dictionaries, sample.decimals)
+
+
+def joined(parts: list[Rows]) -> Rows:
+    """Return the rows of several sides as one."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    numbers = {name: np.concatenate([rows.numbers[name] for rows in parts]) for name in first.numbers}
+    codes = {name: np.concatenate([rows.codes[name] for rows in parts]) for name in first.codes}
+    return replace(first, size=sum(rows.size for rows in parts), numbers=numbers, codes=codes)

@@ -6,6 +6,7 @@ condition is met), as null keeps a rule in an SQL CHECK.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -35,7 +36,7 @@ class Tested:
 
 
 @dataclass(frozen=True)
-class Rule:
+class Rule(ABC):
     """Something that holds in every row.
 
     Attributes
@@ -46,13 +47,13 @@ class Rule:
     kind: ClassVar[str] = "rule"
     columns: tuple[str, ...]
 
+    @abstractmethod
     def test(self, rows: Rows) -> Tested:
         """Return which rows the rule applies to, and which of them break it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def words(self) -> str:
         """Return the rule in words."""
-        raise NotImplementedError
 
     def sql(self, spell: Spell) -> str | None:
         """Return the rule as a boolean SQL expression over a row, or None when it cannot be said so."""

@@ -71,7 +71,8 @@ class Step(Rule):
         name = identifier(self.columns[0])
         if self.places:
             return f"abs(round({name}, {self.places}) - {name}) <= 1e-9 * greatest(1, abs({name}))"
-        return f"abs({name} / {number(self.step)} - round({name} / {number(self.step)})) <= 1e-9 * greatest(1, abs({name}))"
+        steps = f"{name} / {number(self.step)}"
+        return f"abs({steps} - round({steps})) <= 1e-9 * greatest(1, abs({name}))"
 
 
 UNITS = {"day": 86_400e6, "hour": 3_600e6, "minute": 60e6, "second": 1e6}

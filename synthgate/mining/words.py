@@ -16,7 +16,7 @@ Spell = Callable[[str, str], str]
 
 def number(value: float) -> str:
     """Write a number so that it is read back as the same."""
-    if value == int(value) and abs(value) < 1e15:
+    if abs(value) < 1e15 and value == int(value):
         return str(int(value))
     return repr(float(value))
 
