@@ -234,7 +234,8 @@ class Checkable:
     @property
     def breaks(self) -> str:
         """The rows that break it: as in an SQL CHECK the expression is false; unknown (null) keeps the rule."""
-        return f"{self.applies} AND NOT coalesce((\n{self.sql}\n)::BOOLEAN, true)"
+        breaks = f"NOT coalesce((\n{self.sql}\n)::BOOLEAN, true)"
+        return f"{self.applies} AND {breaks}" if self.condition else breaks
 
 
 def count_violations(
@@ -265,7 +266,8 @@ def count_violations(
 
 
 def _counted(rule: Checkable) -> str:
-    return f"count(*) FILTER (WHERE {rule.breaks}), count(*) FILTER (WHERE {rule.applies})"
+    of = f" FILTER (WHERE {rule.applies})" if rule.condition else ""
+    return f"count(*) FILTER (WHERE {rule.breaks}), count(*){of}"
 
 
 def _blame(connection: duckdb.DuckDBPyConnection, rules: Sequence[Checkable]) -> None:

@@ -20,6 +20,7 @@ from synthgate.roles import Role
 Dense = NDArray[np.int64]
 
 MAX_LEVELS = 1000
+MAX_CELLS = 10_000_000
 MAX_COLUMNS = 100
 MAX_PAIRED = 14
 ROWS_A_LEVEL = 5
@@ -137,21 +138,36 @@ def learn(rule: Determines, known: list[Rows]) -> Determines | None:
     there = ~np.isnan(columns[0])
     for column in columns[1:]:
         there &= ~np.isnan(column)
-    columns = [column[there] for column in columns]
-    at, levels = np.zeros(len(columns[0]), np.int64), []
+    if not there.all():
+        columns = [column[there] for column in columns]
+    at, cells = np.zeros(len(columns[0]), np.int64), 1
     for column in columns[:-1]:
-        values, codes = np.unique(column, return_inverse=True)
-        levels.append(values)
-        at = at * len(values) + codes
-    joint, first, place, counts = np.unique(at, return_index=True, return_inverse=True, return_counts=True)
-    value = columns[-1][first]
-    if not len(joint) or (value[place] != columns[-1]).any():
+        codes, levels = _levels(column)
+        at, cells = at * levels + codes, cells * levels
+    if not len(at) or cells > MAX_CELLS:
         return None
+    counts = np.bincount(at, minlength=cells)
+    first = np.zeros(cells, np.int64)
+    first[at[::-1]] = np.arange(len(at) - 1, -1, -1)
+    if (columns[-1][first[at]] != columns[-1]).any():
+        return None
+    seen = counts > 0
+    first, counts = first[seen], counts[seen]
+    value = columns[-1][first]
     known_values = tuple(column[first] for column in columns[:-1])
     labels = tuple(known[0].labels.get(name) for name in (rule.columns[0], rule.columns[-1]))
     support = int((counts - 1).sum())
     enough = counts >= FEWEST_NAMED
     return Determines(rule.columns, known_values, value, enough, labels, rule.both_ways, support)
+
+
+def _levels(column: Floats) -> tuple[NDArray[np.int64], int]:
+    """Return codes from 0 that rise with the values, and how many there are; small whole numbers are their own."""
+    low, high = (float(column.min()), float(column.max())) if len(column) else (0.0, 0.0)
+    if high - low < MAX_LEVELS * 10 and (column == np.floor(column)).all():
+        return (column - low).astype(np.int64), int(high - low) + 1
+    values, codes = np.unique(column, return_inverse=True)
+    return codes.astype(np.int64), len(values)
 
 
 def find_implications(rows: Rows) -> Found:

@@ -65,10 +65,13 @@ def is_hard(gaps: NDArray[np.float64], *, may_be_bare: bool) -> bool:
         return True
     if on < FEWEST_NAMED:
         return False
-    nearest = np.unique(gaps)[1 : 1 + BESIDE_VALUES]
-    if len(nearest) < BESIDE_VALUES:
-        return False
-    beside = int(((gaps > 0) & (gaps <= max(BESIDE_SHARE * float(gaps.max()), float(nearest[-1])))).sum())
+    reach, left = 0.0, gaps
+    for _ in range(BESIDE_VALUES):
+        left = left[left > reach]
+        if not len(left):
+            return False
+        reach = float(left.min())
+    beside = int(((gaps > 0) & (gaps <= max(BESIDE_SHARE * float(gaps.max()), reach))).sum())
     return on >= 2 * beside
 
 
