@@ -277,6 +277,8 @@ def gather(policy: Gate, tables: Mapping[str, Table], described: Metadata, clock
         name: clock.run(f"count {name}", partial(count_side, plan, table, policy.seed))
         for name, table in tables.items()
     }
+    named = policy if policy.keys or policy.composite_keys else described
+    keys, composite = named.keys, named.composite_keys
     return Evidence(
         plan=plan,
         real=sides["real"],
@@ -284,7 +286,8 @@ def gather(policy: Gate, tables: Mapping[str, Table], described: Metadata, clock
         holdout=sides.get("holdout"),
         seed=policy.seed,
         targets=policy.targets,
-        keys=policy.keys or described.keys,
+        keys=keys,
+        composite_keys=composite,
         constraints=policy.constraints,
         sign_off=_sign_off(policy),
         contracts=contracts,
@@ -319,6 +322,7 @@ def _check_names(policy: Gate, described: Metadata, real: Table) -> None:
             raise DataError("metadata", f"column {name!r} is not in {real.source}", nearest(name, known))
     named: list[tuple[str, str]] = [(f"roles.{name}", name) for name in policy.roles]
     named += [("target", name) for name in policy.targets] + [("key", name) for name in policy.keys]
+    named += [("key", name) for key in policy.composite_keys for name in key]
     named += [("waivers", name) for waiver in policy.waivers for name in waiver.columns]
     for key, name in named:
         if name not in known:

@@ -37,6 +37,8 @@ class Metadata:
         ``strptime`` formats of dates.
     keys : tuple of str
         Primary and alternate keys of one column.
+    composite_keys : tuple of tuple of str
+        Those of several columns.
     notes : tuple of str
         What was not understood and how it was read.
     """
@@ -44,6 +46,7 @@ class Metadata:
     roles: Mapping[str, Role] = field(default_factory=dict)
     layouts: Mapping[str, str] = field(default_factory=dict)
     keys: tuple[str, ...] = ()
+    composite_keys: tuple[tuple[str, ...], ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -94,16 +97,24 @@ def _metadata(columns: Mapping[str, Any], content: Mapping[str, Any], where: str
             roles[name] = role
         if isinstance(entry.get("datetime_format"), str):
             layouts[name] = entry["datetime_format"]
-    keys: list[str] = []
-    for key in (content.get("primary_key"), *(content.get("alternate_keys") or ())):
-        if isinstance(key, str):
-            keys.append(key)
-        elif key:
-            notes.append(f"metadata: the composite key {key!r} is not checked")
-    unknown = [key for key in keys if key not in columns]
+    keys = _keys(content, notes)
+    unknown = [name for key in keys for name in key if name not in columns]
     if unknown:
         raise DataError(where, f"the key {unknown[0]!r} is not among its columns", "correct `primary_key`")
-    return Metadata(roles, layouts, tuple(keys), tuple(notes))
+    single = tuple(key[0] for key in keys if len(key) == 1)
+    return Metadata(roles, layouts, single, tuple(key for key in keys if len(key) > 1), tuple(notes))
+
+
+def _keys(content: Mapping[str, Any], notes: list[str]) -> list[tuple[str, ...]]:
+    """Return primary and alternate keys, and note those that are not understood."""
+    keys: list[tuple[str, ...]] = []
+    for key in (content.get("primary_key"), *(content.get("alternate_keys") or ())):
+        names = [key] if isinstance(key, str) else key
+        if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
+            keys.append(tuple(names))
+        elif key:
+            notes.append(f"metadata: the key {key!r} is not understood, and not checked")
+    return keys
 
 
 def write_metadata(plan: Plan, keys: tuple[str, ...] = ()) -> dict[str, Json]:

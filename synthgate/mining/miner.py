@@ -133,7 +133,7 @@ def mine(evidence: Evidence) -> Mined:
             skipped.append(mined)
         elif mined is not None:
             kept.append(mined)
-    rules = prune(kept)
+    rules = prune(kept, {c.name: c.categories for c in evidence.plan.columns if len(c.categories) == 2})
     several = [m for m in rules if len(m.rule.columns) > 1]
     if len(several) > MOST_RULES:
         chosen = sorted(several, key=lambda m: -m.support * m.chance_share)[:MOST_RULES]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from itertools import permutations
 from typing import TYPE_CHECKING
 
 from synthgate.mining.between import Linear, Order, Product, Sum
 from synthgate.mining.labels import Atom, Determines, Implies, Same, Together, Within
-from synthgate.mining.single import Bound
 
 if TYPE_CHECKING:
     from synthgate.mining.miner import MinedRule
@@ -16,15 +16,22 @@ if TYPE_CHECKING:
 MOST_VALUES = 12
 
 
-def prune(rules: list[MinedRule]) -> list[MinedRule]:
-    """Return the rules without those that others imply, and with like ones told together."""
+def prune(rules: list[MinedRule], halves: Mapping[str, tuple[str, ...]]) -> list[MinedRule]:
+    """Return the rules without those that others imply, and with like ones told together.
+
+    Parameters
+    ----------
+    rules : list of MinedRule
+    halves : dict of tuple of str
+        The two labels of each column that has two: there one is the other's opposite.
+    """
     steps: tuple[Callable[[list[MinedRule]], list[MinedRule]], ...] = (
         _without_twins,
         _without_repeats,
         _mutual,
         _without_chains,
         _orders,
-        _implications,
+        lambda told: _implications(told, halves),
         _ranges,
     )
     for step in steps:
@@ -132,21 +139,18 @@ def _by_way_of(edges: set[tuple[str, ...]], pair: tuple[str, ...]) -> bool:
 
 
 def _orders(rules: list[MinedRule]) -> list[MinedRule]:
-    """Drop orders that follow from two others, or from a sum whose other part is never negative."""
+    """Drop orders that follow from two others, or that a sum or a product settles with the sign of its third column."""
     edges: set[tuple[str, ...]] = {m.rule.columns for m in rules if isinstance(m.rule, Order)}
-    never_negative = {m.rule.columns[0] for m in rules if isinstance(m.rule, Bound) and m.rule.edge == 0}
     for mined in rules:
-        if isinstance(mined.rule, Sum):
-            a, b, c = mined.rule.columns
-            # one part of a sum lies below it when the other is never negative
-            edges.difference_update(pair for pair, other in (((a, c), b), ((b, c), a)) if other in never_negative)
+        if isinstance(mined.rule, Sum | Product):
+            edges -= set(permutations(mined.rule.columns, 2))
     for pair in sorted(edges):
         if _by_way_of(edges, pair):
             edges.discard(pair)
     return [m for m in rules if not isinstance(m.rule, Order) or m.rule.columns in edges]
 
 
-def _implications(rules: list[MinedRule]) -> list[MinedRule]:
+def _implications(rules: list[MinedRule], halves: Mapping[str, tuple[str, ...]]) -> list[MinedRule]:
     """Drop implications that a dependency or a converse says already, and tell those of one column together."""
     determined = {
         pair
@@ -156,14 +160,15 @@ def _implications(rules: list[MinedRule]) -> list[MinedRule]:
     }
     every = [m for m in rules if isinstance(m.rule, Implies)]
     together = _missing_together([m for m in rules if isinstance(m.rule, Together)])
-    exact = _told_once([m for m in every if _of(m).exactly and _of(m).columns not in determined])
+    apart = determined | {pair[::-1] for pair in determined}
+    exact = _told_once([m for m in every if _of(m).exactly and _of(m).columns not in apart])
     settled = {frozenset((_of(m).when.column, _of(m).then.column)) for m in exact}
     loose = [
         m
         for m in every
         if not _of(m).exactly and _of(m).columns not in determined and frozenset(_of(m).columns) not in settled
     ]
-    loose = _without_contrapositives(loose)
+    loose = _without_contrapositives(loose, halves)
     loose = _without_detours(loose, exact)
     kept = [m for m in rules if not isinstance(m.rule, Implies | Together)]
     return [*kept, *together, *exact, *_without_shadows(_together(loose))]
@@ -207,23 +212,28 @@ def _told_once(exact: list[MinedRule]) -> list[MinedRule]:
     return kept
 
 
-def _without_contrapositives(loose: list[MinedRule]) -> list[MinedRule]:
-    """Keep one of `if a then b` and `if not b then not a`."""
+def _without_contrapositives(loose: list[MinedRule], halves: Mapping[str, tuple[str, ...]]) -> list[MinedRule]:
+    """Keep one of `if a then b` and `if not b then not a`: the one whose condition is rarer."""
     said: set[tuple[Atom, Atom]] = set()
     kept = []
-    ranked = sorted(
-        loose, key=lambda m: (_of(m).then.test not in ("null", "equal"), _of(m).when.test in ("present", "other"))
-    )
-    for mined in ranked:
+
+    def rank(mined: MinedRule) -> tuple[bool, bool, int]:
+        rule = _of(mined)
+        return rule.then.test not in ("null", "equal", "in"), rule.when.test in ("present", "other"), mined.support
+
+    for mined in sorted(loose, key=rank):
         when, then = _of(mined).when, _of(mined).then
-        if (_opposite(then), _opposite(when)) in said:
+        if (_opposite(then, halves), _opposite(when, halves)) in said:
             continue
         said.add((when, then))
         kept.append(mined)
     return kept
 
 
-def _opposite(atom: Atom) -> Atom:
+def _opposite(atom: Atom, halves: Mapping[str, tuple[str, ...]]) -> Atom:
+    pair = halves.get(atom.column, ())
+    if atom.test == "in" and len(pair) == 2 and atom.labels[0] in pair:
+        return replace(atom, labels=(pair[1 - pair.index(atom.labels[0])],))
     swap = {"null": "present", "present": "null", "equal": "other", "other": "equal"}
     return replace(atom, test=swap.get(atom.test, f"not {atom.test}"))
 
@@ -262,7 +272,16 @@ def _together(loose: list[MinedRule]) -> list[MinedRule]:
 
 
 def _ranges(rules: list[MinedRule]) -> list[MinedRule]:
-    """Drop a range by category that a dependency or a bound of the whole column says already."""
-    determined = {m.rule.columns[:2] for m in rules if isinstance(m.rule, Determines) and len(m.rule.columns) == 2}
-    determined |= {pair[::-1] for pair in determined}
-    return [m for m in rules if not isinstance(m.rule, Within) or m.rule.columns not in determined]
+    """Tell a range by category or the dependency that implies it, never both.
+
+    A category that determines the number says more than its ranges do; ranges that lie apart say more than that
+    the number determines the category.
+    """
+    forward = {m.rule.columns for m in rules if isinstance(m.rule, Determines)}
+    ranges = {m.rule.columns for m in rules if isinstance(m.rule, Within)} - forward
+    return [
+        m
+        for m in rules
+        if not (isinstance(m.rule, Within) and m.rule.columns in forward)
+        and not (isinstance(m.rule, Determines) and m.rule.columns[::-1] in ranges)
+    ]
