@@ -338,3 +338,37 @@ def test_fresh_real_rows_of_shared_data_keep_mined_rules(shared_data: Path) -> N
         assert result.status in (Status.PASS, Status.NOT_ASSESSED, Status.WARN), (folder.name, result.reason)
         seen += 1
     assert seen >= 6
+
+
+def test_an_order_by_key_and_equal_labels_are_found() -> None:
+    rng = np.random.default_rng(0)
+    town = rng.choice(["Ulm", "Bonn", "Kiel", "Jena"], 500)
+    table = pa.table(
+        {
+            "id": rng.permutation(500),
+            "town": town,
+            "billing town": town,
+            "amount": rng.normal(0, 1, 500),
+        }
+    )
+    table = table.append_column("created", pa.array(table["id"].to_numpy() // 3 + 7))
+    found = words_of(mine(evidence_of(table)))
+    assert {"created never falls as id rises", "town = billing town"} <= found
+    assert not any("determine" in words for words in found)
+
+
+def test_columns_missing_in_the_same_rows_are_told_once() -> None:
+    rng = np.random.default_rng(0)
+    gone = rng.random(600) < 0.3
+    table = pa.table({name: pa.array(rng.normal(0, 1, 600), mask=gone) for name in ("a", "b", "c")})
+    assert "a, b and c are missing in the same rows" in words_of(mine(evidence_of(table)))
+
+
+def test_month_and_elapsed_days_are_told() -> None:
+    rng = np.random.default_rng(0)
+    day = np.datetime64("2020-01-01") + rng.integers(0, 1000, 500) * DAY
+    stay = rng.integers(0, 40, 500)
+    table = pa.table(
+        {"in": day, "out": day + stay * DAY, "stay": stay, "month": day.astype("datetime64[M]").astype(int) % 12 + 1}
+    )
+    assert {"in + stay days = out", "month is the month of in"} <= words_of(mine(evidence_of(table)))

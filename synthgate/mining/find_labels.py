@@ -118,11 +118,15 @@ def find_same(probe: Rows) -> Found:
     found = Found()
     for a, b in combinations(probe.codes, 2):
         found.tried += 1
-        if set(probe.labels[a][:50]) & set(probe.labels[b]):
-            rule = Same((a, b))
-            if holds(rule, probe.head(100), 3) and holds(rule, probe):
-                found.rules.append(rule)
+        few = [_texts(probe, name) for name in (a, b)]
+        if all(x is None or y is None or x == y for x, y in zip(*few, strict=True)) and holds(Same((a, b)), probe):
+            found.rules.append(Same((a, b)))
     return found
+
+
+def _texts(rows: Rows, name: str) -> list[str | None]:
+    """Return the labels of the first rows."""
+    return [rows.labels[name][code] if code >= 0 else None for code in rows.codes[name][:100]]
 
 
 def learn(rule: Determines, known: list[Rows]) -> Determines | None:

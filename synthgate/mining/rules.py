@@ -81,8 +81,10 @@ def numbers_of(rows: Rows, name: str) -> Floats:
     """Return a column as numbers: a discrete one through its labels, NaN where they spell none."""
     if name in rows.numbers:
         return rows.numbers[name]
-    table = np.array([_parsed(label) for label in rows.labels[name]] + [np.nan])
-    out: Floats = table[rows.codes[name]]
+    labels = rows.labels[name]
+    present, place = np.unique(rows.codes[name], return_inverse=True)
+    values = np.array([np.nan if code < 0 else _parsed(labels[code]) for code in present])
+    out: Floats = values[place] if len(values) else np.empty(0)
     return out
 
 
