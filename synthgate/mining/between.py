@@ -11,6 +11,9 @@ from synthgate.mining.rows import Rows
 from synthgate.mining.rules import Rule, Tested, date_part, numbers_of, over
 from synthgate.mining.words import Spell, identifier, number
 
+ELAPSED_SLACK = 0.501
+"""Units by which a rounded length of time may be off."""
+
 
 @dataclass(frozen=True)
 class Order(Rule):
@@ -132,7 +135,7 @@ class Elapsed(Rule):
         """Return the rows in which it does not, by more than half a unit."""
         (start, end, length), applies = over(rows, self.columns)
         with np.errstate(invalid="ignore", over="ignore"):
-            return Tested(applies, np.abs((end - start) / self.micro - length) > 0.501)
+            return Tested(applies, np.abs((end - start) / self.micro - length) > ELAPSED_SLACK)
 
     def words(self) -> str:
         """Return the rule in words."""
@@ -143,7 +146,7 @@ class Elapsed(Rule):
         """Return the equation, up to rounding."""
         start, end, length = map(identifier, self.columns)
         gap = f"epoch_us({end}::TIMESTAMP) - epoch_us({start}::TIMESTAMP)"
-        return f"abs(({gap}) / {number(self.micro)} - {length}) <= 0.501"
+        return f"abs(({gap}) / {number(self.micro)} - {length}) <= {ELAPSED_SLACK}"
 
 
 @dataclass(frozen=True)

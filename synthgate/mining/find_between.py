@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgate.mining.between import DatePart, Elapsed, Linear, Order, Product, Sum
+from synthgate.mining.between import ELAPSED_SLACK, DatePart, Elapsed, Linear, Order, Product, Sum
 from synthgate.mining.found import Found
 from synthgate.mining.rows import Floats, Rows
 from synthgate.mining.rules import Rule, numbers_of
@@ -184,15 +184,19 @@ def find_elapsed(probe: Rows) -> Found:
     """Search for numbers that say how long after one date another lies."""
     found = Found()
     dates, numbers = varying(probe, Role.DATETIME), varying(probe, Role.NUMERICAL)
+    if len(dates) < 2 or not numbers:
+        return found
+    found.tried += len(dates) * (len(dates) - 1) * len(numbers) * len(UNITS)
     few = probe.head(FIRST)
-    for start, end in combinations(dates, 2):
-        for first, second in ((start, end), (end, start)):
-            for name in numbers:
-                for unit, micro in UNITS.items():
-                    found.tried += 1
-                    rule = Elapsed((first, second, name), unit, micro)
-                    if holds(rule, few, 3) and holds(rule, probe):
-                        found.rules.append(rule)
+    stack = np.stack([few.numbers[name] for name in numbers])
+    for first, second in permutations(dates, 2):
+        gap = few.numbers[second] - few.numbers[first]
+        for unit, micro in UNITS.items():
+            with np.errstate(invalid="ignore", over="ignore"):
+                off = np.abs(gap / micro - stack)
+            fits = ~(off > ELAPSED_SLACK).any(axis=1) & ((off <= ELAPSED_SLACK).sum(axis=1) >= 3)
+            rules = (Elapsed((first, second, numbers[at]), unit, micro) for at in np.flatnonzero(fits))
+            found.rules += [rule for rule in rules if holds(rule, probe)]
     return found
 
 
