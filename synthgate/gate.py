@@ -82,10 +82,8 @@ def evaluate(
         Real rows that the generator never saw. Without it membership cannot be assessed.
     target : str or sequence of str, optional
         Columns to predict.
-    gate : path or Gate, optional
-        A gate file.
-    preset : str, optional
-        ``default``, ``training``, ``release`` or ``share``.
+    gate, preset : path or Gate, and str, optional
+        A gate file; ``default``, ``training``, ``release`` or ``share``.
     metadata : path or dict, optional
         SDV metadata (SINGLE_TABLE_V1).
     seed : int, optional
@@ -101,7 +99,7 @@ def evaluate(
     risk_file : path, optional
         Where to write which training rows are most at risk (CSV). It names persons; no report holds any of it.
     show_rows : bool
-        Let findings of constraints show a few synthetic rows that break them.
+        Let constraints show a few synthetic rows that break them.
     progress : callable, optional
         Called with the name of each step as it begins.
 
@@ -110,8 +108,8 @@ def evaluate(
     SynthgateError
         When the data, the gate file or the arguments do not allow a judgement.
     """
-    loaded = replace(_loaded(gate, preset, only, skip), show_rows=show_rows)
-    policy = _overridden(loaded, target, seed, missing_values)
+    loaded = _loaded(gate, preset, only, skip)
+    policy = _overridden(replace(loaded, show_rows=show_rows or loaded.show_rows), target, seed, missing_values)
     clock = Clock(progress)
     past = read_result(baseline) if baseline is not None else None
     tables = clock.run("read", lambda: _open(policy, real, synthetic, holdout))

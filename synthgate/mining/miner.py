@@ -32,7 +32,7 @@ from synthgate.mining.find_single import EDGE_SHARE, find_bounds, find_clocks, f
 from synthgate.mining.found import Found, edge_share
 from synthgate.mining.labels import Determines, Implies, Rising, Within
 from synthgate.mining.pruning import prune
-from synthgate.mining.rows import Rows, joined, rows_of
+from synthgate.mining.rows import Floats, Rows, joined, rows_of
 from synthgate.mining.rules import Rule
 from synthgate.mining.single import Bound, Pattern, Step
 from synthgate.roles import Role
@@ -224,19 +224,23 @@ def is_tight(rule: Rule, probe: Rows) -> bool:
     low, high = ({word for word in re.split(r"[^a-z]+", name.lower()) if len(word) > 2} for name in rule.columns)
     if low & high:
         return True
-    gaps = probe.numbers[rule.columns[1]] - probe.numbers[rule.columns[0]]
-    return edge_share(gaps[np.isfinite(gaps)])[0] >= EDGE_SHARE
+    return edge_share(_gaps(rule, probe))[0] >= EDGE_SHARE
 
 
 def is_enforced(rule: Rule, rows: Rows) -> bool:
     """Whether many rows lie close to the edge of a rule, so that chance would have put some beyond it."""
     if isinstance(rule, Bound):
         return True
-    if not isinstance(rule, Order):
+    if not isinstance(rule, Order) or rows.roles[rule.columns[0]] is not Role.DATETIME:
         return False
-    gaps = rows.numbers[rule.columns[1]] - rows.numbers[rule.columns[0]]
-    share, near = edge_share(gaps[np.isfinite(gaps)])
+    share, near = edge_share(_gaps(rule, rows))
     return share >= ENFORCED_SHARE and near >= ENFORCED_ROWS
+
+
+def _gaps(rule: Order, rows: Rows) -> Floats:
+    """Return how far the upper column lies above the lower one, ties left out: two zeros say nothing of an order."""
+    gaps = rows.numbers[rule.columns[1]] - rows.numbers[rule.columns[0]]
+    return gaps[np.isfinite(gaps) & (gaps > 0)]
 
 
 def _verified(rule: Rule, known: list[Rows]) -> tuple[Rule, int] | None:
