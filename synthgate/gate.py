@@ -81,7 +81,6 @@ def evaluate(
     holdout : path, URL or dataframe, optional
         Real rows that the generator never saw. Without it membership cannot be assessed.
     target : str or sequence of str, optional
-        Columns to predict.
     gate, preset : path or Gate, and str, optional
         A gate file; ``default``, ``training``, ``release`` or ``share``.
     metadata : path or dict, optional
@@ -101,24 +100,26 @@ def evaluate(
     show_rows : bool
         Let constraints show a few synthetic rows that break them.
     progress : callable, optional
-        Called with the name of each step as it begins.
+        Told each step as it begins.
 
     Raises
     ------
     SynthgateError
         When the data, the gate file or the arguments do not allow a judgement.
     """
-    loaded = _loaded(gate, preset, only, skip)
-    policy = _overridden(replace(loaded, show_rows=show_rows or loaded.show_rows), target, seed, missing_values)
-    clock = Clock(progress)
+    policy, clock = _loaded(gate, preset, only, skip, show_rows=show_rows), Clock(progress)
+    policy = _overridden(policy, target, seed, missing_values)
     past = read_result(baseline) if baseline is not None else None
     tables = clock.run("read", lambda: _open(policy, real, synthetic, holdout))
     verdict = _verdict(policy, tables, _metadata(policy, metadata), clock, cache=cache, risk_file=risk_file)
     return hold(verdict, past, str(baseline)) if past is not None else verdict
 
 
-def _loaded(gate: str | Path | Gate | None, preset: str | None, only: Sequence[str], skip: Sequence[str]) -> Gate:
-    return gate if isinstance(gate, Gate) else load_gate(gate, preset=preset, only=only, skip=skip)
+def _loaded(
+    gate: str | Path | Gate | None, preset: str | None, only: Sequence[str], skip: Sequence[str], *, show_rows: bool
+) -> Gate:
+    policy = gate if isinstance(gate, Gate) else load_gate(gate, preset=preset, only=only, skip=skip)
+    return replace(policy, show_rows=True) if show_rows else policy
 
 
 def _verdict(
