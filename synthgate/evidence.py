@@ -241,6 +241,8 @@ class Evidence:
     targets : tuple of str
     keys : tuple of str
         Columns that must be unique.
+    composite_keys : tuple of tuple of str
+        Columns that must be unique together.
     constraints : tuple of Constraint
     sign_off : SignOff or None
         A reviewer's word on the synthetic table, where the gate asks for one.
@@ -254,6 +256,8 @@ class Evidence:
         Whether the same rows stand in real and holdout: public facts, which no copy gives away.
     patterns : dict of str
         Regular expressions that values have to match as a whole.
+    show_rows : bool
+        Whether findings may show synthetic rows that break a rule.
     """
 
     plan: Plan
@@ -263,6 +267,7 @@ class Evidence:
     seed: int = 0
     targets: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+    composite_keys: tuple[tuple[str, ...], ...] = ()
     constraints: tuple[Constraint, ...] = ()
     sign_off: SignOff | None = None
     contracts: tuple[Contract, ...] = ()
@@ -270,6 +275,7 @@ class Evidence:
     sequence: SequenceKey | None = None
     is_reference: bool = False
     patterns: Mapping[str, str] = field(default_factory=dict)
+    show_rows: bool = False
 
     @property
     def sides(self) -> dict[str, Side]:

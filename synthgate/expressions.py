@@ -9,20 +9,26 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from synthgate.canonical import Numbers
-from synthgate.errors import GateFileError
+from synthgate.errors import GateFileError, nearest
 from synthgate.plan import Canonical, ColumnPlan, Plan
 from synthgate.roles import Role
+from synthgate.tables.duck import identifier
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+
+OPENING = "SELECT (\n"
+FIX = "write one boolean expression over the columns, such as `age >= 17`"
+ROW_NUMBER = "row number of the table"
 
 ALLOWED = frozenset(
     {
@@ -68,48 +74,86 @@ def locked_connection() -> Iterator[duckdb.DuckDBPyConnection]:
         connection.close()
 
 
-def check_expression(connection: duckdb.DuckDBPyConnection, sql: str, where: str) -> None:
-    """Refuse anything but one scalar expression over the row's own columns.
+def check_expression(
+    connection: duckdb.DuckDBPyConnection, sql: str, where: str, columns: Sequence[str]
+) -> frozenset[str]:
+    """Refuse anything but one scalar expression over the row's own columns, and return the columns it names.
 
     Raises
     ------
     GateFileError
-        For statements, sub-selects, windows, parameters, and functions that look outside the row.
+        For statements, sub-selects, windows, parameters, functions that look outside the row, and for
+        columns that the table does not have; with the position where it is known.
     """
-    fix = "write one boolean expression over the columns, such as `age >= 17`"
-    wrapped = f"SELECT (\n{sql}\n) FROM data"  # noqa: S608 - parsed below, run only when its tree is a scalar expression
+    wrapped = f"{OPENING}{sql}\n) FROM data"  # parsed below, run only when its tree is a scalar expression
     row = connection.execute("SELECT json_serialize_sql(?)", [wrapped]).fetchall()
     tree: dict[str, Any] = json.loads(row[0][0]) if row else {"error": True}
     if tree.get("error"):
         message = str(tree.get("error_message", "it cannot be parsed"))
         at = str(tree.get("position", ""))
-        place = f" at character {max(1, int(at) - len('SELECT (x'))}" if at.isdigit() else ""
-        raise GateFileError(where, f"the expression {sql!r} is no valid SQL{place}: {message}", fix)
+        raise GateFileError(where, f"the expression {sql!r} is no valid SQL{_place(at, sql)}: {message}", FIX)
     statements = tree["statements"]
     node = statements[0]["node"]
     plain = len(statements) == 1 and node.get("type") == "SELECT_NODE" and len(node["select_list"]) == 1
     clauses = ("where_clause", "having", "qualify", "sample")
     if not plain or any(node.get(c) for c in clauses) or node["from_table"].get("type") != "BASE_TABLE":
-        raise GateFileError(where, f"the expression {sql!r} is more than one expression", fix)
+        raise GateFileError(where, f"the expression {sql!r} is more than one expression", FIX)
     if node.get("cte_map", {}).get("map") or node.get("modifiers"):
-        raise GateFileError(where, f"the expression {sql!r} is more than one expression", fix)
-    _walk(node["select_list"][0], sql, where, fix)
+        raise GateFileError(where, f"the expression {sql!r} is more than one expression", FIX)
+    nodes = list(_nodes(node["select_list"][0]))
+    for part in nodes:
+        _refuse_outside(part, sql, where)
+    return _columns(nodes, sql, where, columns)
 
 
-def _walk(tree: Any, sql: str, where: str, fix: str) -> None:
+def _place(at: object, sql: str) -> str:
+    """Return the place in an expression of a position in the statement around it, in words."""
+    text = str(at)
+    if not text.isdigit() or int(text) < len(OPENING):
+        return ""
+    character = int(text) - len(OPENING) + 1
+    return f" at character {character}" if character <= len(sql) else " at its end"
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    """Yield every node of a syntax tree."""
     if isinstance(tree, list):
         for part in tree:
-            _walk(part, sql, where, fix)
-    if not isinstance(tree, dict):
-        return
-    kind = tree.get("class")
+            yield from _nodes(part)
+    if isinstance(tree, dict):
+        yield tree
+        for part in tree.values():
+            yield from _nodes(part)
+
+
+def _refuse_outside(node: Mapping[str, Any], sql: str, where: str) -> None:
+    kind, at = node.get("class"), _place(node.get("query_location", ""), sql)
     if kind is not None and kind not in ALLOWED:
-        raise GateFileError(where, f"the expression {sql!r} uses a {str(kind).lower()}, which is not allowed", fix)
-    name = str(tree.get("function_name", ""))
+        raise GateFileError(where, f"the expression {sql!r} uses a {str(kind).lower()}{at}, which is not allowed", FIX)
+    name = str(node.get("function_name", ""))
     if DENIED_FUNCTION.match(name):
-        raise GateFileError(where, f"the expression {sql!r} calls {name}(), which looks outside the row", fix)
-    for part in tree.values():
-        _walk(part, sql, where, fix)
+        raise GateFileError(where, f"the expression {sql!r} calls {name}(){at}, which looks outside the row", FIX)
+
+
+def _columns(nodes: list[dict[str, Any]], sql: str, where: str, known: Sequence[str]) -> frozenset[str]:
+    """Return the columns that are named; every one of `known` where a lambda names things of its own."""
+    if any(node.get("class") == "LAMBDA" for node in nodes):
+        return frozenset(known)
+    by_name = {name.casefold(): name for name in reversed(known)}
+    found = set()
+    for node in nodes:
+        names = [str(name) for name in node.get("column_names") or ()] if node.get("class") == "COLUMN_REF" else []
+        name = names[1] if len(names) > 1 and names[0].casefold() == "data" else names[0] if names else None
+        if name is None:
+            continue
+        if name.casefold() not in by_name:
+            at = _place(node.get("query_location", ""), sql)
+            fix = nearest(name, known) if known else FIX
+            raise GateFileError(
+                where, f"the expression {sql!r} names the column {name!r}{at}, which real does not have", fix
+            )
+        found |= {other for other in known if other.casefold() == name.casefold()}
+    return frozenset(found)
 
 
 def typed_batch(plan: Plan, columns: Mapping[str, Canonical], schema: pa.Schema) -> pa.RecordBatch:
@@ -140,7 +184,8 @@ def _typed(plan: ColumnPlan, column: Canonical, kind: pa.DataType) -> pa.Array:
         if plan.role is Role.BOOLEAN:
             return pc.equal(text, "true")
         if plan.kind in ("integer", "float"):
-            return pa.array([None if v is None else _number(v) for v in text.to_pylist()], pa.float64())
+            numbers = pa.array([_number(label) for label in column.labels.to_pylist()], pa.float64())
+            return pc.take(numbers, pa.array(column.codes, mask=column.codes < 0))
         return text
     missing = np.isnan(column.values)
     if plan.role is Role.DATETIME:
@@ -161,41 +206,98 @@ def _number(text: str) -> float | None:
         return None
 
 
-def count_violations(
-    connection: duckdb.DuckDBPyConnection, batch: pa.RecordBatch, sql: str, condition: str | None, where: str
-) -> tuple[int, int]:
-    """Count the rows of a batch that break an expression, and those it applies to.
+@dataclass(frozen=True, slots=True)
+class Checkable:
+    """A rule that has passed :func:`check_expression`.
 
-    As in an SQL CHECK, a row breaks the rule when the expression is false; unknown (null) keeps it.
+    Attributes
+    ----------
+    sql : str
+    condition : str or None
+        Only rows that meet it are held to the rule.
+    where : str
+        The place of the rule, for messages.
+    columns : set of str
+        The columns that both name.
+    """
+
+    sql: str
+    condition: str | None
+    where: str
+    columns: frozenset[str] = frozenset()
+
+    @property
+    def applies(self) -> str:
+        """The rows that are held to the rule, in SQL."""
+        return f"coalesce((\n{self.condition}\n)::BOOLEAN, false)" if self.condition else "true"
+
+    @property
+    def breaks(self) -> str:
+        """The rows that break it: as in an SQL CHECK the expression is false; unknown (null) keeps the rule."""
+        breaks = f"NOT coalesce((\n{self.sql}\n)::BOOLEAN, true)"
+        return f"{self.applies} AND {breaks}" if self.condition else breaks
+
+
+def count_violations(
+    connection: duckdb.DuckDBPyConnection, batches: Iterable[pa.Table], rules: Sequence[Checkable]
+) -> list[tuple[int, int]]:
+    """Count for each rule the rows that break it, and those it applies to, in one pass over the batches.
 
     Raises
     ------
     GateFileError
-        When the expression does not fit the columns.
+        When an expression does not fit the columns.
     """
     import duckdb
-    import pyarrow as pa
 
-    connection.register("data", pa.Table.from_batches([batch]))
-    applies = f"coalesce((\n{condition}\n)::BOOLEAN, false)" if condition else "true"
-    breaks = f"{applies} AND NOT coalesce((\n{sql}\n)::BOOLEAN, true)"
-    query = f"SELECT count(*) FILTER (WHERE {breaks}), count(*) FILTER (WHERE {applies}) FROM data"  # noqa: S608 - both parts have passed check_expression
-    try:
-        rows = connection.execute(query).fetchall()
-    except duckdb.Error as error:
-        first = str(error).split("\n", maxsplit=1)[0]
-        raise GateFileError(
-            where, f"the expression {sql!r} does not fit the table: {first}", _candidates(str(error))
-        ) from error
-    finally:
+    totals = np.zeros((len(rules), 2), np.int64)
+    wanted = ", ".join(_counted(rule) for rule in rules)
+    for batch in batches:
+        connection.register("data", batch)
+        try:
+            row = connection.execute(f"SELECT {wanted} FROM data").fetchall()[0]  # noqa: S608 - every part has passed check_expression
+        except duckdb.Error:
+            _blame(connection, rules)
+            raise
+        finally:
+            connection.unregister("data")
+        totals += np.array(row, np.int64).reshape(len(rules), 2)
+    return [(int(broken), int(of)) for broken, of in totals]
+
+
+def _counted(rule: Checkable) -> str:
+    of = f" FILTER (WHERE {rule.applies})" if rule.condition else ""
+    return f"count(*) FILTER (WHERE {rule.breaks}), count(*){of}"
+
+
+def _blame(connection: duckdb.DuckDBPyConnection, rules: Sequence[Checkable]) -> None:
+    """Raise for the first rule that does not fit the registered rows."""
+    import duckdb
+
+    for rule in rules:
+        try:
+            connection.execute(f"SELECT {_counted(rule)} FROM data").fetchall()  # noqa: S608 - as above
+        except duckdb.Error as error:
+            first = str(error).split("\n", maxsplit=1)[0]
+            problem = f"the expression {rule.sql!r} does not fit the table: {first}"
+            raise GateFileError(rule.where, problem, "correct the expression in the gate file") from error
+
+
+def breaking_rows(
+    connection: duckdb.DuckDBPyConnection, batches: Iterable[pa.Table], rule: Checkable, most: int
+) -> list[dict[str, Any]]:
+    """Return the first rows that break a rule: their number from 1, and the values the rule looks at."""
+    rows: list[dict[str, Any]] = []
+    start = 1
+    names = sorted(rule.columns)
+    for batch in batches:
+        connection.register("data", batch.append_column(ROW_NUMBER, [np.arange(start, start + batch.num_rows)]))
+        listed = ", ".join(identifier(name) for name in (ROW_NUMBER, *names))
+        query = f"SELECT {listed} FROM data WHERE {rule.breaks} ORDER BY 1 LIMIT {most - len(rows)}"  # noqa: S608 - as above
+        found = connection.execute(query).fetchall()
         connection.unregister("data")
-    return int(rows[0][0]), int(rows[0][1])
-
-
-def _candidates(message: str) -> str:
-    found = re.search(r"Candidate bindings: (.*)", message)
-    return (
-        f"columns with a like name: {found.group(1).splitlines()[0]}"
-        if found
-        else "correct the expression in the gate file"
-    )
+        rows += [dict(zip(("row", *names), values, strict=True)) for values in found]
+        start += batch.num_rows
+        if len(rows) >= most:
+            break
+    return rows

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
@@ -55,23 +56,21 @@ def evaluate(
     baseline: str | Path | None = None,
     cache: bool = False,
     risk_file: str | Path | None = None,
+    show_rows: bool = False,
     progress: Progress | None = None,
 ) -> Verdict:
     """Judge whether a synthetic table, or a data set of several, may be used in place of a real one.
 
     Parameters
     ----------
-    real, synthetic : path, URL, dataframe or mapping
-        Anything that speaks the Arrow C stream, or a file; by default what the gate file names. A folder (one
-        file per table) or a mapping from name to table is a relational data set.
-    holdout : path, URL, dataframe or mapping, optional
-        Real rows that the generator never saw. Without it membership cannot be assessed.
+    real, synthetic, holdout : path, URL, dataframe or mapping
+        A file, or anything that speaks the Arrow C stream; a folder (one file per table) or a mapping from name to
+        table is a relational data set. By default what the gate file names. The holdout is real rows that the
+        generator never saw; without it membership cannot be assessed.
     target : str or sequence of str, optional
         Columns to predict; ``table.column`` where several tables have the column.
-    gate : path or Gate, optional
-        A gate file.
-    preset : str, optional
-        ``default``, ``training``, ``release`` or ``share``.
+    gate, preset : path or Gate, and str, optional
+        A gate file; ``default``, ``training``, ``release`` or ``share``.
     metadata : path or dict, optional
         SDV metadata (SINGLE_TABLE_V1, MULTI_TABLE_V1 or V1).
     seed : int, optional
@@ -86,30 +85,30 @@ def evaluate(
         Reuse the verdict of an earlier run over the same data, gate and versions, and keep this one.
     risk_file : path, optional
         Where to write which training rows are most at risk (CSV). It names persons; no report holds any of it.
+    show_rows : bool
+        Let constraints show a few synthetic rows that break them.
     progress : callable, optional
-        Called with the name of each step as it begins.
+        Told each step as it begins.
 
     Raises
     ------
     SynthgateError
-        When the data, the gate file or the arguments do not allow a judgement.
     """
-    policy = _overridden(_loaded(gate, preset, only, skip), target, seed, missing_values)
-    clock = Clock(progress)
+    policy, clock = _loaded(gate, preset, only, skip, show_rows=show_rows), Clock(progress)
+    policy = _overridden(policy, target, seed, missing_values)
     past = read_result(baseline) if baseline is not None else None
     opened = _opened(policy, {"real": real, "synthetic": synthetic, "holdout": holdout}, metadata, clock)
     # a kept verdict knows no single rows
-    kept = cache and risk_file is None
-    verdict = (
-        _remembered(policy, opened, tuple(only), clock)
-        if kept
-        else _judged(policy, opened, tuple(only), clock, risk_file)
-    )
+    make = _remembered if cache and risk_file is None else partial(_judged, risk_file=risk_file)
+    verdict = make(policy, opened, tuple(only), clock)
     return hold(verdict, past, str(baseline)) if past is not None else verdict
 
 
-def _loaded(gate: str | Path | Gate | None, preset: str | None, only: Sequence[str], skip: Sequence[str]) -> Gate:
-    return gate if isinstance(gate, Gate) else load_gate(gate, preset=preset, only=only, skip=skip)
+def _loaded(
+    gate: str | Path | Gate | None, preset: str | None, only: Sequence[str], skip: Sequence[str], *, show_rows: bool
+) -> Gate:
+    policy = gate if isinstance(gate, Gate) else load_gate(gate, preset=preset, only=only, skip=skip)
+    return replace(policy, show_rows=True) if show_rows else policy
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,7 @@ class Gate:
     seed: int = 0
     roles: Mapping[str, Role] = field(default_factory=dict)
     keys: tuple[str, ...] = ()
+    composite_keys: tuple[tuple[str, ...], ...] = ()
     missing_values: tuple[str, ...] | None = None
     relationships: tuple[Relationship, ...] = ()
     reference: tuple[str, ...] = ()
@@ -86,6 +87,7 @@ class Gate:
     waivers: tuple[Waiver, ...] = ()
     checks: tuple[DeclaredCheck, ...] = ()
     allow_code: bool = False
+    show_rows: bool = False
     lines: Mapping[str, int] = field(default_factory=dict)
 
     def place(self, key: str) -> str:
@@ -133,6 +135,7 @@ def load_gate(
     data = {key: _data_path(node.text(key), folder) for key in ("real", "synthetic", "holdout", "metadata")}
     allow_code = node.flag("allow_code", default=False)
     missing = node.words("missing_values") if node.values.get("missing_values") is not None else None
+    keys = _keys(node)
     return Gate(
         path=path,
         preset=name,
@@ -140,7 +143,8 @@ def load_gate(
         targets=node.words("target"),
         seed=node.whole("seed", default=0, greatest=MAX_SEED),
         roles=_roles(node),
-        keys=node.words("key"),
+        keys=tuple(key[0] for key in keys if len(key) == 1),
+        composite_keys=tuple(key for key in keys if len(key) > 1),
         missing_values=missing,
         relationships=tuple(_relationship(node, at, item) for at, item in enumerate(node.items("relationships"))),
         reference=node.words("reference"),
@@ -150,6 +154,7 @@ def load_gate(
         waivers=tuple(_waiver(node, at, item) for at, item in enumerate(node.items("waivers"))),
         checks=select(checks, only, skip),
         allow_code=allow_code,
+        show_rows=False,
         lines=node.lines,
     )
 
@@ -183,6 +188,18 @@ def select(checks: tuple[DeclaredCheck, ...], only: Sequence[str], skip: Sequenc
         where = " and ".join(option for option, names in (("--only", only), ("--skip", skip)) if names) or "checks"
         raise UsageError(where, "no check is left, so nothing would be judged", "name a check that the gate file keeps")
     return left
+
+
+def _keys(node: Node) -> tuple[tuple[str, ...], ...]:
+    """Read keys: a column, or a list of columns and of lists of columns that are unique together."""
+    value = node.values.get("key")
+    several = [] if value is None else value if isinstance(value, list) else [value]
+    keys = [tuple(item) if isinstance(item, list) else (item,) for item in several]
+    for key in keys:
+        if not key or not all(isinstance(name, str) for name in key) or len(set(key)) < len(key):
+            fix = "write a column, or a list of columns; columns that are unique together stand in a list of their own"
+            raise GateFileError(node.place("key"), f"`key` holds {shown(list(key))}, expected names of columns", fix)
+    return tuple(dict.fromkeys(keys))
 
 
 def _roles(node: Node) -> dict[str, Role]:

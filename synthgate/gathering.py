@@ -89,6 +89,8 @@ def gather(
     is_reference = ties.is_reference
     if is_reference is None:
         is_reference = "holdout" in sides and same_rows(sides["real"], sides["holdout"])
+    named = policy if policy.keys or policy.composite_keys else described
+    keys, composite = named.keys, named.composite_keys
     evidence = Evidence(
         plan=plan,
         real=sides["real"],
@@ -96,7 +98,8 @@ def gather(
         holdout=sides.get("holdout"),
         seed=policy.seed,
         targets=policy.targets,
-        keys=policy.keys or described.keys,
+        keys=keys,
+        composite_keys=composite,
         constraints=policy.constraints,
         links=ties.links,
         sequence=sequence,
@@ -104,6 +107,7 @@ def gather(
         patterns=described.patterns,
         sign_off=sign_off(policy),
         contracts=contracts,
+        show_rows=policy.show_rows,
     )
     _refuse_contradictions(described, evidence, ties.name)
     return evidence
@@ -172,6 +176,7 @@ def _check_names(policy: Gate, described: Metadata, real: Table) -> None:
             raise DataError("metadata", f"column {name!r} is not in {real.source}", nearest(name, known))
     named: list[tuple[str, str]] = [(f"roles.{name}", name) for name in policy.roles]
     named += [("target", name) for name in policy.targets] + [("key", name) for name in policy.keys]
+    named += [("key", name) for key in policy.composite_keys for name in key]
     named += [("waivers", name) for waiver in policy.waivers for name in waiver.columns]
     for sequence in policy.sequences.values():
         named += [("sequence", name) for name in (sequence.key, sequence.index) if name is not None]

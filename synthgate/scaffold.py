@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from synthgate.bridges.sdv import Metadata, read_metadata, write_metadata
 from synthgate.roles import Role
-from synthgate.values import NumberCounts
 
 if TYPE_CHECKING:
     from synthgate.counts import ColumnCounts
+    from synthgate.evidence import Side
     from synthgate.plan import Plan
     from synthgate.tables import Table
 
@@ -20,7 +20,7 @@ HEADER = """\
 # Every line can be edited; `synthgate checks` lists what there is, `synthgate explain ID` tells more.
 version: 1
 """
-MAX_CONSTRAINTS = 12
+MAX_CONSTRAINTS = 60
 
 
 def gate_yaml(real: object, metadata: str | Path | Mapping[str, Any] | None = None) -> str:
@@ -41,7 +41,7 @@ def gate_yaml(real: object, metadata: str | Path | Mapping[str, Any] | None = No
 
     from ruamel.yaml import YAML
 
-    table, plan, counts, keys = look_at(real, metadata)
+    table, plan, side, keys = look_at(real, metadata)
     content: dict[str, Any] = {
         "real": table.source,
         "synthetic": "synthetic" + "".join(Path(table.source).suffixes[-2:] or [".parquet"]),
@@ -49,14 +49,18 @@ def gate_yaml(real: object, metadata: str | Path | Mapping[str, Any] | None = No
     }
     if keys:
         content["key"] = keys if len(keys) > 1 else keys[0]
-    rules = _rules(plan, counts)
+    rules, unsaid = _rules(plan, side)
     if rules:
         content["constraints"] = rules
     stream = StringIO()
     writer = YAML()
     writer.width = 4096
     writer.dump(content, stream)
-    hints = "# holdout: holdout.parquet   # real rows that the generator never saw: without them no privacy verdict\n"
+    told = [f"# also held in real, and checked by constraints.mined: {_one_line(words)}\n" for words in unsaid]
+    hints = (
+        "".join(told)
+        + "# holdout: holdout.parquet   # real rows that the generator never saw: without them no privacy verdict\n"
+    )
     hints += "# target: COLUMN             # what models will predict\npreset: default\n"
     return HEADER.format(source=table.source.replace("\n", " ")) + stream.getvalue() + hints
 
@@ -69,18 +73,21 @@ def sdv_json(real: object, metadata: str | Path | Mapping[str, Any] | None = Non
     return json.dumps(write_metadata(plan, tuple(keys)), indent=2, ensure_ascii=False) + "\n"
 
 
-def look_at(
-    real: object, metadata: str | Path | Mapping[str, Any] | None
-) -> tuple[Table, Plan, Mapping[str, ColumnCounts], list[str]]:
-    """Return a real table, its plan, the counts of its columns, and its keys."""
+def look_at(real: object, metadata: str | Path | Mapping[str, Any] | None) -> tuple[Table, Plan, Side, list[str]]:
+    """Return a real table, its plan, its counted side, and its keys."""
     from synthgate.evidence import count_side, make_plan
     from synthgate.tables import open_table
 
     described = read_metadata(metadata) if metadata is not None else Metadata()
     table = open_table(real, name="real")
     plan = make_plan(table, described.roles, (), described.layouts)
-    counts = count_side(plan, table, 0).counts.columns
-    return table, plan, counts, list(described.keys) or _keys(plan, counts)
+    side = count_side(plan, table, 0)
+    return table, plan, side, list(described.keys) or _keys(plan, side.counts.columns)
+
+
+def _one_line(text: str) -> str:
+    """Return a text that stays within its comment, whatever names and values hold."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
 
 
 def _keys(plan: Plan, counts: Mapping[str, ColumnCounts]) -> list[str]:
@@ -88,17 +95,37 @@ def _keys(plan: Plan, counts: Mapping[str, ColumnCounts]) -> list[str]:
     return [n for n in ids if not counts[n].missing and len(counts[n].values.counts) == counts[n].rows]
 
 
-def _rules(plan: Plan, counts: Mapping[str, ColumnCounts]) -> list[str]:
-    """Return rules that real keeps and that make sense to most: columns that are never negative."""
-    rules = []
-    for column in plan.columns:
-        values = counts[column.name].values if column.name in counts else None
-        if (
-            column.role is Role.NUMERICAL
-            and isinstance(values, NumberCounts)
-            and len(values.values)
-            and values.values[0] >= 0
-        ):
-            quoted = column.name.replace('"', '""')
-            rules.append(f'"{quoted}" >= 0')
-    return rules[:MAX_CONSTRAINTS]
+def _rules(plan: Plan, side: Side) -> tuple[list[dict[str, str]], list[str]]:
+    """Return mined rules as constraints, and in words those that SQL cannot say of one row.
+
+    Each is run on real first, so that a gate file never starts with a rule that real breaks.
+    """
+    from synthgate.evidence import Evidence
+    from synthgate.expressions import Checkable, check_expression, count_violations, locked_connection
+    from synthgate.mining import mine
+    from synthgate.mining.words import spelling
+    from synthgate.typed import typed_rows
+
+    mined = mine(Evidence(plan=plan, real=side, synthetic=side, holdout=None))
+    spell = spelling(plan)
+    said = [(rule, rule.rule.words(), rule.rule.sql(spell)) for rule in mined.rules]
+    unsaid = [words for _, words, sql in said if sql is None]
+    rules = [(rule, words, sql) for rule, words, sql in said if sql is not None]
+    unsaid += [words for _, words, _ in rules[MAX_CONSTRAINTS:]]
+    rules = rules[:MAX_CONSTRAINTS]
+    schema = side.table.schema
+    with locked_connection() as connection:
+        checked = [
+            Checkable(sql, None, words, check_expression(connection, sql, words, schema.names))
+            for _, words, sql in rules
+        ]
+        names = frozenset[str]().union(*(rule.columns for rule in checked))
+        broken = count_violations(connection, typed_rows(plan, side, schema, names), checked) if checked else []
+    content = []
+    for (rule, words, sql), (rows, _) in zip(rules, broken, strict=True):
+        if rows:
+            unsaid.append(words)
+            continue
+        entry = {"name": words, "sql": sql}
+        content.append({**entry, "severity": "warn"} if rule.is_habit else entry)
+    return content, unsaid

@@ -25,6 +25,7 @@ from synthgate.roles import Role
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SHARE: dict[str, Json] = {"type": "number", "minimum": 0, "maximum": 1}
 TEXTS: dict[str, Json] = {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+JOINT: dict[str, Json] = {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True}
 LIMIT: dict[str, Json] = {
     "type": "object",
     "additionalProperties": False,
@@ -139,7 +140,7 @@ def gate_schema() -> dict[str, Json]:
         "preset": {"enum": list(preset_names())},
         "seed": {"type": "integer", "minimum": 0, "maximum": MAX_SEED},
         "roles": {"type": "object", "additionalProperties": {"oneOf": [role, _closed({"role": role}, ["role"])]}},
-        "key": TEXTS,
+        "key": {"oneOf": [{"type": "string"}, {"type": "array", "items": {"oneOf": [{"type": "string"}, JOINT]}}]},
         "missing_values": TEXTS,
         "relationships": {"type": "array", "items": _closed({"parent": column, "child": column}, ["parent", "child"])},
         "reference": TEXTS,

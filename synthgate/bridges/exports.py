@@ -42,7 +42,8 @@ def implied_contract(real: object, metadata: str | Path | Mapping[str, Any] | No
     """
     from synthgate.scaffold import look_at
 
-    table, plan, counts, keys = look_at(real, metadata)
+    table, plan, side, keys = look_at(real, metadata)
+    counts = side.counts.columns
     return Implied(table.source, infer_rules(plan, counts, table.schema, keys), tolerance_for(table.rows))
 
 

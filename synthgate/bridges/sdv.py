@@ -55,6 +55,8 @@ class Metadata:
         ``strptime`` formats of dates.
     keys : tuple of str
         Primary and alternate keys of one column.
+    composite_keys : tuple of tuple of str
+        Those of several columns.
     notes : tuple of str
         What was not understood and how it was read.
     patterns : dict of str
@@ -66,6 +68,7 @@ class Metadata:
     roles: Mapping[str, Role] = field(default_factory=dict)
     layouts: Mapping[str, str] = field(default_factory=dict)
     keys: tuple[str, ...] = ()
+    composite_keys: tuple[tuple[str, ...], ...] = ()
     notes: tuple[str, ...] = ()
     patterns: Mapping[str, str] = field(default_factory=dict)
     sequence: SequenceKey | None = None
@@ -189,8 +192,16 @@ def _table(content: Any, where: str, prefix: str) -> Metadata:
         if isinstance(entry.get("regex_format"), str):
             patterns[name] = _pattern(entry["regex_format"], prefix + name, where)
     keys = _keys(content, columns, where, prefix, notes)
-    sequence = _sequence(content, columns, where, prefix)
-    return Metadata(roles, layouts, keys, tuple(notes), patterns, sequence, tuple(columns))
+    return Metadata(
+        roles,
+        layouts,
+        keys=tuple(key[0] for key in keys if len(key) == 1),
+        composite_keys=tuple(key for key in keys if len(key) > 1),
+        notes=tuple(notes),
+        patterns=patterns,
+        sequence=_sequence(content, columns, where, prefix),
+        columns=tuple(columns),
+    )
 
 
 def _role(name: str, sdtype: str, *, personal: bool) -> tuple[Role | None, str | None]:
@@ -215,20 +226,20 @@ def _pattern(text: str, name: str, where: str) -> str:
 
 def _keys(
     content: Mapping[str, Any], columns: Mapping[str, Any], where: str, prefix: str, notes: list[str]
-) -> tuple[str, ...]:
-    keys: list[str] = []
+) -> list[tuple[str, ...]]:
+    """Return primary and alternate keys, and note those that are not understood."""
+    of = f" of the table {prefix[:-1]!r}" if prefix else ""
+    keys: list[tuple[str, ...]] = []
     for key in (content.get("primary_key"), *(content.get("alternate_keys") or ())):
-        if isinstance(key, list | tuple) and len(key) == 1:
-            key = key[0]
-        if isinstance(key, str):
-            keys.append(key)
+        names = [key] if isinstance(key, str) else key
+        if isinstance(names, list | tuple) and names and all(isinstance(name, str) for name in names):
+            keys.append(tuple(names))
         elif key:
-            notes.append(f"metadata: the composite key {key!r}{' of ' + prefix[:-1] if prefix else ''} is not checked")
-    for key in keys:
-        if key not in columns:
-            of = f" of the table {prefix[:-1]!r}" if prefix else ""
-            raise DataError(where, f"the key {key!r} is not among the columns{of}", "correct `primary_key`")
-    return tuple(dict.fromkeys(keys))
+            notes.append(f"metadata: the key {key!r}{of} is not understood, and not checked")
+    for name in (name for key in keys for name in key):
+        if name not in columns:
+            raise DataError(where, f"the key {name!r} is not among the columns{of}", "correct `primary_key`")
+    return list(dict.fromkeys(keys))
 
 
 def _sequence(content: Mapping[str, Any], columns: Mapping[str, Any], where: str, prefix: str) -> SequenceKey | None:

@@ -50,6 +50,11 @@ MAX_SEED = 2**32 - 1
     type=click.Path(path_type=Path),
     help="Also write which rows of REAL are most at risk to this file (CSV). It names persons: keep it with REAL.",
 )
+@click.option(
+    "--show-rows",
+    is_flag=True,
+    help="Let reports show a few synthetic rows that break a constraint; without it no report shows a row.",
+)
 @judging_options
 def run(real: str | None, synthetic: str | None, **options: Any) -> int:
     """Judge SYNTHETIC against REAL: files, globs or database URLs.
@@ -76,6 +81,7 @@ def run(real: str | None, synthetic: str | None, **options: Any) -> int:
             "baseline": options["baseline"],
             "cache": options["cache"],
             "risk_file": options["risk_file"],
+            "show_rows": options["show_rows"],
         },
         options,
     )

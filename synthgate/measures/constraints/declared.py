@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from synthgate.catalogue import Options, measure
-from synthgate.evidence import Side, read_columns
-from synthgate.expressions import check_expression, count_violations, locked_connection, typed_batch
-from synthgate.findings import Estimate, Ledger, Limit, Measured, Measurement, Severity
+from synthgate.expressions import Checkable, breaking_rows, check_expression, count_violations, locked_connection
+from synthgate.findings import Estimate, Ledger, Limit, Measured, Measurement, Severity, Skip
+from synthgate.typed import typed_rows
 
 if TYPE_CHECKING:
     import duckdb
 
     from synthgate.evidence import Evidence
     from synthgate.gatefile import Constraint
+
+MOST_ROWS = 5
+MOST_LETTERS = 60
 
 
 @measure("constraints.declared")
@@ -28,38 +32,81 @@ def declared(evidence: Evidence, options: Options) -> Measurement:
         return Measurement.missing(
             "no constraint is declared: list SQL expressions under `constraints` in the gate file"
         )
-    findings = []
     with locked_connection() as connection:
-        for rule in evidence.constraints:
-            for text in (rule.sql, rule.where):
-                if text is not None:
-                    check_expression(connection, text, rule.place)
-        for rule in evidence.constraints:
-            broken, of = _count(connection, evidence, evidence.synthetic, rule)
-            control, control_of = _count(connection, evidence, evidence.real, rule)
-            findings.append(_finding(rule, (broken, of), (control, control_of)))
-    failed = sum(1 for f in findings if f.estimate and f.limit and f.estimate.value > (f.limit.max or 0.0))
-    total = len(findings)
+        rules = [_checked(connection, evidence, rule) for rule in evidence.constraints]
+        findings = _findings(connection, evidence, rules)
+    counted = [f for f in findings if f.not_assessed is None]
+    failed = sum(1 for f in counted if f.estimate and f.limit and f.estimate.value > (f.limit.max or 0.0))
+    total = len(counted)
+    if not counted:
+        return Measurement(reason="no constraint could be counted", findings=tuple(findings))
     reason = f"{failed} of {total} constraints are broken" if failed else f"all {total} constraints hold"
+    skipped = tuple(Skip(str(f.details["name"]), f.not_assessed) for f in findings if f.not_assessed is not None)
     return Measurement(
-        reason=reason, findings=tuple(findings), score=Estimate.exact(1 - failed / total), ledger=Ledger(total)
+        reason=reason, findings=tuple(findings), score=Estimate.exact(1 - failed / total), ledger=Ledger(total, skipped)
     )
 
 
-def _count(connection: duckdb.DuckDBPyConnection, evidence: Evidence, side: Side, rule: Constraint) -> tuple[int, int]:
-    broken = of = 0
+def _findings(
+    connection: duckdb.DuckDBPyConnection, evidence: Evidence, rules: Sequence[tuple[Constraint, Checkable]]
+) -> list[Measured]:
+    """Count every rule whose columns synthetic has, in one pass over each side."""
+    there = set(evidence.synthetic.table.schema.names)
+    lacking = [(rule, sorted(checked.columns - there)) for rule, checked in rules]
+    findings = [_not_counted(rule, names) for rule, names in lacking if names]
+    kept = [(rule, checked) for rule, checked in rules if checked.columns <= there]
+    if not kept:
+        return findings
+    names = frozenset[str]().union(*(checked.columns for _, checked in kept))
     schema = evidence.real.table.schema
-    for batch in side.table.batches():
-        typed = typed_batch(evidence.plan, read_columns(evidence.plan, batch), schema)
-        here = count_violations(connection, typed, rule.sql, rule.where, rule.place)
-        broken, of = broken + here[0], of + here[1]
-    return broken, of
+    counts = [
+        count_violations(connection, typed_rows(evidence.plan, side, schema, names), [checked for _, checked in kept])
+        for side in (evidence.synthetic, evidence.real)
+    ]
+    for (rule, checked), synthetic, real in zip(kept, *counts, strict=True):
+        shown: tuple[str, ...] = ()
+        if evidence.show_rows and synthetic[0]:
+            batches = typed_rows(evidence.plan, evidence.synthetic, schema, checked.columns)
+            shown = tuple(row_words(row) for row in breaking_rows(connection, batches, checked, MOST_ROWS))
+        findings.append(_finding(rule, synthetic, real, shown))
+    return findings
 
 
-def _finding(rule: Constraint, synthetic: tuple[int, int], real: tuple[int, int]) -> Measured:
+def _not_counted(rule: Constraint, lacking: Sequence[str]) -> Measured:
+    why = f"synthetic has no column {', '.join(map(repr, lacking))}"
+    details = {"name": rule.name, "sql": rule.sql}
+    return Measured(metric="violating_share", message=f"{rule.name}: {why}", not_assessed=why, details=details)
+
+
+def _checked(
+    connection: duckdb.DuckDBPyConnection, evidence: Evidence, rule: Constraint
+) -> tuple[Constraint, Checkable]:
+    """Refuse what is no expression over the row's own columns."""
+    known = evidence.real.table.schema.names
+    columns = check_expression(connection, rule.sql, rule.place, known)
+    if rule.where is not None:
+        columns |= check_expression(connection, rule.where, rule.place, known)
+    return rule, Checkable(rule.sql, rule.where, rule.place, columns)
+
+
+def row_words(row: Mapping[str, Any]) -> str:
+    """Return a row in words, long values cut."""
+    cells = (f"{name} = {shortened(value)}" for name, value in row.items() if name != "row")
+    return f"row {row['row']:,} ({', '.join(cells)})"
+
+
+def shortened(value: object) -> str:
+    """Return a value on one line of at most 60 characters."""
+    text = "missing" if value is None else repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= MOST_LETTERS else text[: MOST_LETTERS - 1] + "…"
+
+
+def _finding(rule: Constraint, synthetic: tuple[int, int], real: tuple[int, int], shown: Sequence[str]) -> Measured:
     share = synthetic[0] / synthetic[1] if synthetic[1] else 0.0
     control = real[0] / real[1] if real[1] else 0.0
     message = f"{rule.name}: {synthetic[0]:,} of {synthetic[1]:,} rows break `{rule.sql}`"
+    if shown:
+        message += f"; synthetic rows, shown as asked: {'; '.join(shown)}"
     severity = rule.severity
     if control > rule.tolerance:
         message += f"; real itself breaks it in {real[0]:,} of {real[1]:,} rows, so the rule is at fault"

@@ -138,10 +138,14 @@ def nulls(evidence: Evidence, options: Options) -> Measurement:
 
 @measure("schema.keys")
 def keys(evidence: Evidence, options: Options) -> Measurement:
-    """Look for repeated or missing values in key columns: those named, else ids that are unique in real."""
+    """Look for repeated or missing values in key columns: those named, else ids that are unique in real.
+
+    A composite key is unique over its columns together.
+    """
     named = [n for n in evidence.keys if n in evidence.shared]
-    names = named or [c.name for c in evidence.plan.columns if _is_key(evidence, c)]
-    if not names:
+    composite = [key for key in evidence.composite_keys if set(key) <= set(evidence.shared)]
+    names = named or ([] if composite else [c.name for c in evidence.plan.columns if _is_key(evidence, c)])
+    if not names and not composite:
         return Measurement.missing("real has no key column: name one under `key` in the gate file")
     findings = []
     for name in names:
@@ -154,7 +158,34 @@ def keys(evidence: Evidence, options: Options) -> Measurement:
         if counts.missing:
             message = f"{counts.missing:,} of {counts.rows:,} keys are missing"
             findings.append(violation("missing_key_share", name, counts.missing / counts.rows, message))
-    return summed_up(findings, "keys repeat or are missing", len(names))
+    findings += [finding for key in composite for finding in _composite_key(evidence, key)]
+    return summed_up(findings, "keys repeat or are missing", len(names) + len(composite))
+
+
+def _composite_key(evidence: Evidence, key: tuple[str, ...]) -> list[Measured]:
+    """Count rows whose values of several columns together repeat another row's, or are not all there."""
+    side = evidence.sample.synthetic
+    of = f"{side.rows:,} " + ("rows" if side.rows == side.rows_total else f"sampled rows of {side.rows_total:,}")
+    columns = [side.columns[name] for name in key]
+    missing = np.zeros(side.rows, bool)
+    joint = np.zeros(side.rows, np.int64)
+    for column in columns:
+        missing |= np.isnan(column) if column.dtype.kind == "f" else column < 0
+        codes = np.unique(column, return_inverse=True)[1]
+        joint = np.unique(joint * (int(codes.max(initial=0)) + 1) + codes, return_inverse=True)[1]
+    whole = joint[~missing]
+    repeated, absent = len(whole) - len(np.unique(whole)), int(missing.sum())
+    found = [("repeated_share", repeated, "repeat another row's key")]
+    found += [("missing_key_share", absent, "lack a part of their key")] if absent else []
+    return [
+        Measured(
+            metric=metric,
+            message=f"{rows:,} of {of} {words} ({', '.join(key)})",
+            estimate=Estimate.exact(rows / max(1, side.rows)),
+            columns=key,
+        )
+        for metric, rows, words in found
+    ]
 
 
 def _is_key(evidence: Evidence, plan: ColumnPlan) -> bool:

@@ -1,0 +1,286 @@
+"""The miner: candidates from a few rows, verified on all, kept when luck does not explain them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgate.findings import Skip
+from synthgate.mining.between import Order
+from synthgate.mining.find_between import (
+    find_arithmetic,
+    find_date_parts,
+    find_elapsed,
+    find_linear,
+    find_orders,
+)
+from synthgate.mining.find_labels import (
+    extend,
+    find_dependencies,
+    find_implications,
+    find_rising,
+    find_same,
+    find_within,
+    learn,
+)
+from synthgate.mining.find_single import EDGE_SHARE, find_bounds, find_clocks, find_patterns, find_steps
+from synthgate.mining.found import Found, edge_share
+from synthgate.mining.labels import Determines, Implies, Rising, Within
+from synthgate.mining.pruning import prune
+from synthgate.mining.rows import Floats, Rows, joined, rows_of
+from synthgate.mining.rules import Rule
+from synthgate.mining.single import Bound, Pattern, Step
+from synthgate.roles import Role
+
+if TYPE_CHECKING:
+    from synthgate.evidence import Evidence
+
+PROBE_ROWS = 4_000
+WIDE_ROWS = 20_000
+FEWEST_ROWS = 149
+"""Rows that a rule has to hold in: then it is broken in less than 2 % of rows, at 95 % (rule of three)."""
+LUCK = 1e-3
+ENFORCED_SHARE = 0.05
+ENFORCED_ROWS = 50
+MOST_RULES = 60
+MOST_SKIPS = 20
+LEAST_SHARE = 0.01
+LEAST_SHARES = {"implication": 0.02, "order": 0.05}
+
+
+@dataclass(frozen=True)
+class MinedRule:
+    """A rule that holds in every known row.
+
+    Attributes
+    ----------
+    rule : Rule
+    support : int
+        Real and holdout rows that could have broken it.
+    chance_share : float
+        Share of rows that would break it if its columns were independent; 1 for rules on one column.
+    enforced : bool
+        Many rows lie close to the rule's edge and none beyond, as when something enforces it: then one
+        row beyond is one too many.
+    on_ids : bool
+        It is a pattern of ids, which may as well be numbered anew.
+    """
+
+    rule: Rule
+    support: int
+    chance_share: float
+    enforced: bool = False
+    on_ids: bool = False
+
+    @property
+    def is_habit(self) -> bool:
+        """Whether breaking it is harmless: ids or decimals of another form, rows in another order."""
+        rule = self.rule
+        return isinstance(rule, Rising) or (isinstance(rule, Step) and rule.places > 0) or self.on_ids
+
+    @property
+    def bound(self) -> float:
+        """Greatest share of rows that may break the rule, at 95 %, given that none of the known ones does."""
+        return float(1 - 0.05 ** (1 / self.support)) if self.support else 1.0
+
+
+@dataclass(frozen=True)
+class Mined:
+    """What always holds in real.
+
+    Attributes
+    ----------
+    rules : tuple of MinedRule
+    tried : int
+        Rules that were looked at.
+    held : int
+        Rules that hold in every known row, before those were dropped that others imply.
+    skipped : tuple of Skip
+        Rules that the holdout breaks, and what was not tried.
+    """
+
+    rules: tuple[MinedRule, ...]
+    tried: int
+    held: int
+    skipped: tuple[Skip, ...]
+
+
+def mine(evidence: Evidence) -> Mined:
+    """Find what always holds in the real rows and in the holdout.
+
+    Candidates have to hold in a few thousand real rows, then in all of them and in the holdout. A rule is kept
+    when it holds in at least 149 rows (so that it is broken in less than 2 % of rows at 95 %, by the rule of
+    three), and when the chance that it would hold in all of them if its columns were independent is below 0.001,
+    shared over all rules that were tried.
+    """
+    sample = evidence.sample
+    real = rows_of(sample, sample.real)
+    known = [real] + ([rows_of(sample, sample.holdout)] if sample.holdout else [])
+    rng = sample.rng("constraints.mined")
+    found = _search(evidence, known, rng)
+    skipped = [Skip(text, "bounded to keep the cost low") for text in found.left_out]
+    luck = float(np.log(max(1, found.tried) / LUCK)) * evidence.design_effect
+    probe = _part(real, PROBE_ROWS, rng)
+    kept: list[MinedRule] = []
+    for rule in found.rules:
+        mined = _examined(rule, known, probe, luck, rng)
+        if isinstance(mined, Skip):
+            skipped.append(mined)
+        elif mined is not None:
+            kept.append(mined)
+    rules = prune(kept, {c.name: c.categories for c in evidence.plan.columns if len(c.categories) == 2})
+    several = [m for m in rules if len(m.rule.columns) > 1]
+    if len(several) > MOST_RULES:
+        chosen = sorted(several, key=lambda m: -m.support * m.chance_share)[:MOST_RULES]
+        skipped.append(Skip(f"{len(several) - MOST_RULES} more rules", f"the {MOST_RULES} with most evidence are told"))
+        rules = [m for m in rules if len(m.rule.columns) == 1 or m in chosen]
+    return Mined(tuple(rules), found.tried, len(kept), _summed_up(skipped))
+
+
+def _summed_up(skipped: list[Skip]) -> tuple[Skip, ...]:
+    """Return the first skips, and how many more there are."""
+    more = (
+        [Skip(f"{len(skipped) - MOST_SKIPS} more rules", "the holdout breaks them")]
+        if len(skipped) > MOST_SKIPS
+        else []
+    )
+    return (*skipped[:MOST_SKIPS], *more)
+
+
+def _part(rows: Rows, size: int, rng: np.random.Generator) -> Rows:
+    return rows if rows.size <= size else rows.take(np.sort(rng.choice(rows.size, size, replace=False)))
+
+
+def _search(evidence: Evidence, known: list[Rows], rng: np.random.Generator) -> Found:
+    real = known[0]
+    wide = _part(real, WIDE_ROWS, rng)
+    probe = wide.head(PROBE_ROWS) if wide is real and real.size <= PROBE_ROWS else _part(wide, PROBE_ROWS, rng)
+    schema = evidence.real.table.schema
+    whole_days = frozenset(f.name for f in schema if str(f.type).startswith("date32"))
+    keys = [
+        c.name for c in evidence.plan.columns if c.name in real.codes and c.kind == "integer" and _is_id(real, c.name)
+    ]
+    steps: tuple[Callable[[], Found], ...] = (
+        lambda: find_orders(probe),
+        lambda: find_linear(probe),
+        lambda: find_arithmetic(probe),
+        lambda: find_elapsed(probe),
+        lambda: find_date_parts(probe),
+        lambda: find_same(probe),
+        lambda: find_dependencies(probe),
+        lambda: find_implications(wide),
+        lambda: find_within(wide),
+        lambda: find_bounds(joined(known)),
+        lambda: find_steps(wide, evidence.plan),
+        lambda: find_clocks(wide, evidence.plan, whole_days),
+        lambda: find_patterns(wide, evidence.plan),
+        lambda: find_rising(wide, keys),
+    )
+    found = Found()
+    for step in steps:
+        found += step()
+    return found
+
+
+def _is_id(rows: Rows, name: str) -> bool:
+    return not rows.roles[name].is_discrete and len(rows.labels[name]) >= rows.size
+
+
+def _examined(
+    rule: Rule, known: list[Rows], probe: Rows, luck: float, rng: np.random.Generator
+) -> MinedRule | Skip | None:
+    """Return the rule with its support; None when real breaks it or luck explains it, a skip for the holdout."""
+    alone = _verified(rule, known[:1])
+    if alone is None:
+        return None
+    share = chance_share(alone[0], probe, rng)
+    if share < least_share(rule) or not is_tight(rule, probe):
+        return None
+    both = _verified(alone[0], known) if len(known) > 1 else alone
+    if both is None:
+        return Skip(rule.words(), "the holdout breaks it") if _is_no_luck(alone[1], share, luck) else None
+    if not _is_no_luck(both[1], share, luck):
+        return None
+    on_ids = isinstance(rule, Pattern) and probe.roles[rule.columns[0]] is Role.ID
+    return MinedRule(*both, share, is_enforced(both[0], known[0]), on_ids)
+
+
+def _is_no_luck(support: int, share: float, luck: float) -> bool:
+    return support >= FEWEST_ROWS and -support * float(np.log1p(-min(share, 1 - 1e-12))) >= luck
+
+
+def is_tight(rule: Rule, probe: Rows) -> bool:
+    """Whether an order of numbers is more than a matter of scale.
+
+    It is when many rows come close to equality, or when the names of both columns share a word.
+    """
+    if not isinstance(rule, Order) or probe.roles[rule.columns[0]] is Role.DATETIME:
+        return True
+    low, high = ({word for word in re.split(r"[^a-z]+", name.lower()) if len(word) > 2} for name in rule.columns)
+    if low & high:
+        return True
+    return edge_share(_gaps(rule, probe))[0] >= EDGE_SHARE
+
+
+def is_enforced(rule: Rule, rows: Rows) -> bool:
+    """Whether many rows lie close to the edge of a rule, so that chance would have put some beyond it."""
+    if isinstance(rule, Bound):
+        return True
+    if not isinstance(rule, Order) or rows.roles[rule.columns[0]] is not Role.DATETIME:
+        return False
+    share, near = edge_share(_gaps(rule, rows))
+    return share >= ENFORCED_SHARE and near >= ENFORCED_ROWS
+
+
+def _gaps(rule: Order, rows: Rows) -> Floats:
+    """Return how far the upper column lies above the lower one, ties left out: two zeros say nothing of an order."""
+    gaps = rows.numbers[rule.columns[1]] - rows.numbers[rule.columns[0]]
+    return gaps[np.isfinite(gaps) & (gaps > 0)]
+
+
+def _verified(rule: Rule, known: list[Rows]) -> tuple[Rule, int] | None:
+    """Return the rule with the number of known rows that support it, or None when one of them breaks it."""
+    if isinstance(rule, Determines):
+        learnt = learn(rule, known)
+        return None if learnt is None else (learnt, learnt.support)
+    if isinstance(rule, Within) and len(known) == 1:
+        extended = extend(rule, known[0])
+        if extended is None:
+            return None
+        rule = extended
+    support = 0
+    for rows in known:
+        tested = rule.test(rows)
+        if tested.rows:
+            return None
+        support += tested.of
+    return rule, support
+
+
+def least_share(rule: Rule) -> float:
+    """Return the share of independent rows that has to break a rule for it to be worth telling."""
+    return LEAST_SHARES.get(rule.kind, LEAST_SHARE)
+
+
+def chance_share(rule: Rule, probe: Rows, rng: np.random.Generator) -> float:
+    """Return the share of rows that would break the rule if one of its columns were independent of the others.
+
+    Each column in turn is dealt anew over the rows; the smallest share counts.
+    """
+    if len(rule.columns) == 1:
+        return 1.0
+    if isinstance(rule, Implies):
+        return 1 - float(rule.then.holds(probe)[rule.then.known(probe)].mean())
+    shares = []
+    for name in rule.columns:
+        tested = rule.test(probe.shuffled(name, rng))
+        shares.append(tested.rows / tested.of if tested.of else 0.0)
+    return min(shares)
+
+
+__all__ = ["Bound", "Mined", "MinedRule", "NDArray", "Order", "Rising", "edge_share", "mine"]
