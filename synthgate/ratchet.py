@@ -15,6 +15,7 @@ from synthgate.judging import judge
 from synthgate.verdict import Verdict, conclude
 
 Key: TypeAlias = tuple[str | None, tuple[str, ...], str, str]
+SEARCHED = ("misplaced_share",)
 NUMBER = re.compile(r"[\d.,%]+")
 
 
@@ -216,7 +217,7 @@ def _held(check: CheckResult, old: CheckResult | None, source: str) -> CheckResu
     if check.status is not Status.FAIL or old is None or not _failures(check):
         return check
     before = {id(after): earlier for earlier, after in _pair_up(old.findings, check.findings) if after is not None}
-    held = tuple(_held_finding(f, before.get(id(f)), check.each, source) for f in check.findings)
+    held = tuple(_held_finding(f, _earlier(f, before.get(id(f)), old), check.each, source) for f in check.findings)
     score = _score_status(check)
     if score is Status.FAIL and _no_worse(old.score, check.score, _score_status(old), check.threshold):
         score = Status.WARN
@@ -224,6 +225,14 @@ def _held(check: CheckResult, old: CheckResult | None, source: str) -> CheckResu
         return replace(check, findings=held)
     reason = f"{check.reason}; no worse than the baseline {source}"
     return replace(check, findings=held, status=Status.WARN, reason=reason)
+
+
+def _earlier(finding: Finding, matched: Finding | None, old: CheckResult) -> Finding | None:
+    """Return the earlier finding to hold one against: slices are searched anew in every run, so for them the worst."""
+    if matched is not None or finding.measured.metric not in SEARCHED:
+        return matched
+    there = [f for f in old.findings if f.measured.judged and f.measured.metric == finding.measured.metric]
+    return max(there, key=lambda f: f.measured.estimate.value if f.measured.estimate else 0.0, default=None)
 
 
 def _held_finding(finding: Finding, old: Finding | None, each: Limit, source: str) -> Finding:

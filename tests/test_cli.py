@@ -133,7 +133,8 @@ def test_a_defect_exits_4_without_a_traceback(files, monkeypatch, capsys, tmp_pa
 @pytest.mark.parametrize("arguments", [["--skip", "fidelity"], ["--gate", "g.yaml"]])
 def test_a_run_that_would_judge_nothing_exits_2(files, tmp_path, monkeypatch, capsys, arguments):
     monkeypatch.chdir(tmp_path)
-    Path("g.yaml").write_text("checks: {fidelity.columns: {skip: true}, fidelity.pairs: {skip: true}}\n")
+    skipped = ", ".join(f"fidelity.{name}: {{skip: true}}" for name in ("columns", "pairs", "detection"))
+    Path("g.yaml").write_text(f"checks: {{{skipped}}}\n")
     given = ["run", files["real"], files["synthetic"], "--only", "fidelity", *arguments]
     assert run(*given) == Exit.UNJUDGED
     assert "nothing would be judged" in capsys.readouterr().err
