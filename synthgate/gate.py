@@ -59,14 +59,13 @@ def evaluate(
     show_rows: bool = False,
     progress: Progress | None = None,
 ) -> Verdict:
-    """Judge whether a synthetic table, or a data set of several, may be used in place of a real one.
+    """Judge whether synthetic data may be used in place of real data.
 
     Parameters
     ----------
     real, synthetic, holdout : path, URL, dataframe or mapping
-        A file, or anything that speaks the Arrow C stream; a folder (one file per table) or a mapping from name to
-        table is a relational data set. By default what the gate file names. The holdout is real rows that the
-        generator never saw; without it membership cannot be assessed.
+        A file, or anything that speaks the Arrow C stream; a folder or a mapping from name to table is a relational
+        data set. The holdout is real rows that the generator never saw. By default what the gate file names.
     target : str or sequence of str, optional
         Columns to predict; ``table.column`` where several tables have the column.
     gate, preset : path or Gate, and str, optional
@@ -78,17 +77,16 @@ def evaluate(
     only, skip : sequence of str
         Check ids or families.
     missing_values : sequence of str, optional
-        Text that stands for a missing value in text files; only the empty field by default.
+        Texts for a missing value in text files; only the empty field by default.
     baseline : path, optional
         An earlier ``result.json``: what failed there already, and is no worse beyond noise, only warns.
     cache : bool
-        Reuse the verdict of an earlier run over the same data, gate and versions, and keep this one.
+        Reuse, and keep, the verdict over the same data, gate and versions.
     risk_file : path, optional
         Where to write which training rows are most at risk (CSV). It names persons; no report holds any of it.
     show_rows : bool
         Let constraints show a few synthetic rows that break them.
     progress : callable, optional
-        Told each step as it begins.
 
     Raises
     ------
