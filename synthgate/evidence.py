@@ -238,6 +238,8 @@ class Evidence:
     targets : tuple of str
     keys : tuple of str
         Columns that must be unique.
+    time : str
+        Column that orders the rows, or nothing.
     constraints : tuple of Constraint
     sign_off : SignOff or None
         A reviewer's word on the synthetic table, where the gate asks for one.
@@ -252,6 +254,7 @@ class Evidence:
     seed: int = 0
     targets: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+    time: str = ""
     constraints: tuple[Constraint, ...] = ()
     sign_off: SignOff | None = None
     contracts: tuple[Contract, ...] = ()

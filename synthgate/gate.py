@@ -261,6 +261,9 @@ def gather(policy: Gate, tables: Mapping[str, Table], described: Metadata, clock
     contracts = clock.run("load schemas", lambda: load_contracts(policy.schemas, running, real.schema.names))
     roles: dict[str, Role] = {**described.roles, **policy.roles}
     plan = clock.run("plan", lambda: make_plan(real, roles, policy.targets, described.layouts))
+    if policy.time and not plan[policy.time].role.is_continuous:
+        found = f"column {policy.time!r} is read as {plan[policy.time].role}, expected datetime or numerical"
+        raise GateFileError(policy.place("time"), found, "name a column of moments, or give its role under `roles`")
     shared = set(plan.names) & set(tables["synthetic"].schema.names)
     if not shared:
         raise DataError(
@@ -281,6 +284,7 @@ def gather(policy: Gate, tables: Mapping[str, Table], described: Metadata, clock
         seed=policy.seed,
         targets=policy.targets,
         keys=policy.keys or described.keys,
+        time=policy.time,
         constraints=policy.constraints,
         sign_off=_sign_off(policy),
         contracts=contracts,
@@ -314,6 +318,7 @@ def _check_names(policy: Gate, described: Metadata, real: Table) -> None:
             raise DataError("metadata", f"column {name!r} is not in {real.source}", nearest(name, known))
     named: list[tuple[str, str]] = [(f"roles.{name}", name) for name in policy.roles]
     named += [("target", name) for name in policy.targets] + [("key", name) for name in policy.keys]
+    named += [("time", policy.time)] if policy.time else []
     named += [("waivers", name) for waiver in policy.waivers for name in waiver.columns]
     for key, name in named:
         if name not in known:

@@ -17,8 +17,8 @@ from synthgate.roles import Role
 from synthgate.yamlfile import Node, read_yaml, read_yaml_file, shown
 
 KEYS = (
-    "version", "real", "synthetic", "holdout", "metadata", "target", "preset", "seed", "roles", "key", "missing_values",
-    "constraints", "schemas", "checks", "waivers", "allow_code",
+    "version", "real", "synthetic", "holdout", "metadata", "target", "preset", "seed", "roles", "key", "time",
+    "missing_values", "constraints", "schemas", "checks", "waivers", "allow_code",
 )  # fmt: skip
 VERSION = 1
 MAX_SEED = 2**32 - 1
@@ -73,6 +73,7 @@ class Gate:
     seed: int = 0
     roles: Mapping[str, Role] = field(default_factory=dict)
     keys: tuple[str, ...] = ()
+    time: str = ""
     missing_values: tuple[str, ...] | None = None
     constraints: tuple[Constraint, ...] = ()
     schemas: tuple[ContractSource, ...] = ()
@@ -134,6 +135,7 @@ def load_gate(
         seed=node.whole("seed", default=0, greatest=MAX_SEED),
         roles=_roles(node),
         keys=node.words("key"),
+        time=node.text("time") or "",
         missing_values=missing,
         constraints=tuple(_constraint(node, at, item) for at, item in enumerate(node.items("constraints"))),
         schemas=read_entries(node, folder, allow_code=allow_code),

@@ -137,6 +137,7 @@ def gate_schema() -> dict[str, Json]:
         "seed": {"type": "integer", "minimum": 0, "maximum": MAX_SEED},
         "roles": {"type": "object", "additionalProperties": {"oneOf": [role, _closed({"role": role}, ["role"])]}},
         "key": TEXTS,
+        "time": TEXT,
         "missing_values": TEXTS,
         "constraints": {"type": "array", "items": {"oneOf": [TEXT, constraint]}},
         "schemas": {"type": "array", "items": {"oneOf": [_contract(library) for library in Library]}},
