@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from synthgate.canonical import Numbers
 from synthgate.errors import GateFileError
@@ -190,6 +191,30 @@ def count_violations(
     finally:
         connection.unregister("data")
     return int(rows[0][0]), int(rows[0][1])
+
+
+def row_mask(connection: duckdb.DuckDBPyConnection, batch: pa.RecordBatch, sql: str, where: str) -> NDArray[np.bool_]:
+    """Tell for each row of a batch, in order, whether it meets a condition that has passed :func:`check_expression`.
+
+    Raises
+    ------
+    GateFileError
+        When the condition does not fit the columns.
+    """
+    import duckdb
+    import pyarrow as pa
+
+    connection.register("data", pa.Table.from_batches([batch]))
+    query = f"SELECT coalesce((\n{sql}\n)::BOOLEAN, false) AS met FROM data"  # noqa: S608 - has passed check_expression
+    try:
+        met = connection.execute(query).fetchnumpy()["met"]
+    except duckdb.Error as error:
+        first = str(error).split("\n", maxsplit=1)[0]
+        fix = _candidates(str(error))
+        raise GateFileError(where, f"the condition {sql!r} does not fit the table: {first}", fix) from error
+    finally:
+        connection.unregister("data")
+    return np.asarray(met, np.bool_)
 
 
 def _candidates(message: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from synthgate.bridges.entries import read_entries
 from synthgate.contracts import ContractSource
-from synthgate.declared import FAMILIES, NAMED_PREFIX, DeclaredCheck, apply, declared_checks, read_preset
+from synthgate.declared import FAMILIES, NAMED_PREFIX, DeclaredCheck, apply, declared_checks, names_code, read_preset
 from synthgate.errors import GateFileError, UsageError, nearest
 from synthgate.findings import Severity
 from synthgate.roles import Role
@@ -121,6 +121,7 @@ def load_gate(
     name = preset or node.text("preset") or "default"
     checks = apply(declared_checks(), read_preset(name, node.place("preset") if preset is None else "--preset").checks)
     checks = apply(checks, node.mapping("checks"))
+    _refuse_code(node, checks)
     if not checks:
         raise GateFileError(node.place("checks"), "every check is skipped, so nothing would be judged", "keep one")
     folder = path.parent if path else Path()
@@ -144,6 +145,20 @@ def load_gate(
         allow_code=allow_code,
         lines=node.lines,
     )
+
+
+def _refuse_code(node: Node, checks: tuple[DeclaredCheck, ...]) -> None:
+    """Refuse options that name code, unless the gate file allows it.
+
+    Raises
+    ------
+    GateFileError
+    """
+    for check in checks:
+        code = names_code(check)
+        if code and not node.flag("allow_code", default=False):
+            place = node.place(f"checks.{check.id}")
+            raise GateFileError(place, f"{code!r} names Python code to be run", "write `allow_code: true` to allow it")
 
 
 def _data_path(value: str | None, folder: Path) -> str | None:

@@ -99,7 +99,10 @@ def _option(check: DeclaredCheck, key: str) -> Json:
     if isinstance(default, int):
         return {"type": "integer", "minimum": 1}
     if isinstance(default, list):
-        return {"type": "array", "items": {"type": "string"}}
+        item: Json = {"type": "string"}
+        if key in check.choices:
+            item = {"anyOf": [{"enum": list(check.choices[key])}, {"type": "string", "pattern": ":"}]}
+        return {"oneOf": [item, {"type": "array", "items": item}]}
     return {"enum": list(check.choices[key])} if key in check.choices else {"type": "string"}
 
 

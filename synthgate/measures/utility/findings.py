@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgate.findings import Estimate, Json, Measured, Position, Skip
+from synthgate.measures.utility.compare import as_estimate, place
 from synthgate.measures.utility.fitting import Extra, Result
 from synthgate.measures.utility.models import name_of
-from synthgate.measures.utility.ratio import Skills
 from synthgate.measures.utility.scores import calibration, class_scores, number_scores
 from synthgate.measures.utility.trials import Trial, Untried, ranked_families, why_not_learnable
 
@@ -92,29 +92,6 @@ def _absent_target(target: str) -> Measured:
     )
 
 
-def place(skills: Skills, looks: int = 1) -> Position:
-    """Return the ratio of the skills with its interval, kept on the scale from chance to real rows."""
-    value, low, high = (min(1.0, max(0.0, end)) for end in skills.ratio_interval(looks))
-    return Position(value=value, low=low, high=high)
-
-
-def _estimate(trial: Trial, skills: Skills, chance: float, looks: int) -> Estimate:
-    value, half = skills.synthetic + chance, skills.synthetic_half()
-    level = "95 %" if looks <= 1 else f"95 % for {looks} findings together"
-    return Estimate(
-        value=value,
-        low=max(0.0, value - half) if chance else value - half,
-        high=min(1.0, value + half),
-        method=(
-            f"paired bootstrap of {len(trial.truth):,} test rows ({skills.draws} draws) and models on disjoint parts "
-            f"of the real training rows; position by Fieller's theorem, {level}"
-        ),
-        ceiling=skills.real + chance,
-        floor=chance,
-        position=place(skills, looks),
-    )
-
-
 def _skill_finding(
     trial: Trial, result: Result, looks: int, *, is_judged: bool = True, not_assessed: str | None = None
 ) -> Measured:
@@ -130,7 +107,7 @@ def _skill_finding(
     return Measured(
         metric=task.metric,
         message="; ".join([text, *remarks]),
-        estimate=None if not_assessed else _estimate(trial, skills, task.chance, looks),
+        estimate=None if not_assessed else as_estimate(skills, task.chance, looks, f"{len(trial.truth):,} test rows"),
         columns=(task.target,),
         judged=is_judged,
         not_assessed=not_assessed,
@@ -187,7 +164,7 @@ def _confidence_finding(trial: Trial, judged: Sequence[Result], looks: int, *, i
     return Measured(
         metric="log_loss_saved",
         message=text if learns else f"{text}; shown only, as real rows hardly teach probabilities here",
-        estimate=_estimate(trial, skills, 0.0, looks),
+        estimate=as_estimate(skills, 0.0, looks, f"{len(trial.truth):,} test rows"),
         columns=(trial.task.target,),
         judged=learns and is_judged,
         details={"model": result.family, "trtr": skills.real, "tstr": skills.synthetic},

@@ -64,6 +64,11 @@ class Skills:
         root = sqrt(max(0.0, b * b - a * c))
         return value, min(value, (b - root) / a), max(value, (b + root) / a)
 
+    def difference_half(self, looks: int = 1) -> float:
+        """Return the half width of the interval of synthetic less real, for `looks` intervals together."""
+        test = max(0.0, self.test_synthetic + self.test_real - 2 * self.test_both)
+        return self._quantile(2 * self.train, test, looks) * sqrt(2 * self.train + test)
+
     def synthetic_half(self) -> float:
         """Return the half width of the synthetic skill's 95 % interval."""
         return self._half(self.test_synthetic)

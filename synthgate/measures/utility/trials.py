@@ -32,6 +32,8 @@ class Trial:
     ----------
     truth : float64 array
         Outcomes of the test rows.
+    test_rows : int64 array
+        Which rows of the tested side they are.
     test : dict of array
         Features of the test rows.
     few : int64 array
@@ -49,6 +51,7 @@ class Trial:
     features: tuple[str, ...]
     skipped: tuple[Skip, ...]
     truth: FloatArray
+    test_rows: IntArray
     test: Columns
     few: IntArray
     trained: dict[str, int]
@@ -112,6 +115,7 @@ def run_trial(sample: Sample, target: str, settings: Settings) -> Trial | Untrie
         features=tuple(features),
         skipped=tuple(skipped),
         truth=truth,
+        test_rows=split.test[known],
         test=test,
         few=made.few,
         trained={side: len(rows) for side, rows in learnt.items()},
