@@ -59,6 +59,7 @@ def compare(
             float(noise[k]),
             degrees_of(result.parts),
             draws,
+            min(trial.trained["real"], len(at)),
         )
         for k in range(len(real))
     ]

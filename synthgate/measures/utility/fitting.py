@@ -209,7 +209,8 @@ def fit_all(bench: Bench, families: Sequence[str], test: Columns, truth: FloatAr
     for family in families:
         for seed, part in enumerate(part for repeat in parts for part in repeat):
             jobs.append(partial(_fit, Recipe(family, len(task.classes), rows, seed + 1), real, part, small))
-    done = iter(run_all(jobs))
+    # code from elsewhere may not stand being run in several threads
+    done = iter(run_all(jobs, in_turn=any(":" in family for family in families)))
     full = {family: [next(done) for _ in range(2 + len(more))] for family in families}
     drawn = _draw_skills(bench, truth, [fitted.said for family in families for fitted in full[family]])
     results, extras = [], []
@@ -226,6 +227,7 @@ def fit_all(bench: Bench, families: Sequence[str], test: Columns, truth: FloatAr
                 float(noise[at]),
                 degrees_of(repeats),
                 settings.draws,
+                min(len(real.outcome), len(truth)),
             )
             for at in range(len(noise))
         ]
@@ -239,7 +241,7 @@ def fit_all(bench: Bench, families: Sequence[str], test: Columns, truth: FloatAr
     return Made(tuple(results), tuple(extras), few)
 
 
-def summed(pair: tuple[float, float], test: FloatArray, train: float, degrees: int, draws: int) -> Skills:
+def summed(pair: tuple[float, float], test: FloatArray, train: float, degrees: int, draws: int, rows: int) -> Skills:
     """Put a synthetic and a real skill together with their errors.
 
     Parameters
@@ -248,6 +250,8 @@ def summed(pair: tuple[float, float], test: FloatArray, train: float, degrees: i
         The synthetic and the real skill.
     test : float64 array, shape (2, 2)
         Covariance over test rows, real first.
+    rows : int
+        The fewer of training and test rows.
     """
     return Skills(
         synthetic=pair[0],
@@ -258,6 +262,7 @@ def summed(pair: tuple[float, float], test: FloatArray, train: float, degrees: i
         train=train,
         degrees=degrees,
         draws=draws,
+        rows=rows,
     )
 
 

@@ -138,8 +138,8 @@ class Recipe:
         return lambda rows: np.tile(shares / shares.sum(), (len(next(iter(rows.values()))), 1))
 
 
-def run_all(jobs: Sequence[Callable[[], T]]) -> list[T]:
-    """Run jobs in parallel and return their results in order.
+def run_all(jobs: Sequence[Callable[[], T]], *, in_turn: bool = False) -> list[T]:
+    """Run jobs in parallel, or one after the other, and return their results in order.
 
     scikit-learn's warning that an iteration limit was reached is left out: the limit is meant.
     """
@@ -147,7 +147,7 @@ def run_all(jobs: Sequence[Callable[[], T]]) -> list[T]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return spread(lambda job: job(), jobs)
+        return [job() for job in jobs] if in_turn else spread(lambda job: job(), jobs)
 
 
 def _without_gaps_only(matrix: FloatArray) -> FloatArray:

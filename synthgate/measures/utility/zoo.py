@@ -9,6 +9,7 @@ from inspect import signature
 from typing import Any
 
 from synthgate.errors import GateFileError, nearest
+from synthgate.measures.utility.bag import Bag
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class Named:
         Whether it reads level numbers and missing values as they are, as trees do, rather than a scaled matrix.
     settings : dict
         Arguments of both.
+    trees : int
+        Of a forest of them; 0 for one alone.
     title : str
         What reports call it.
     """
@@ -32,16 +35,17 @@ class Named:
     title: str
     reads_codes: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
+    trees: int = 0
 
 
 NAMED: Mapping[str, Named] = {
     "forest": Named(
-        "sklearn.ensemble", "RandomForestClassifier", "RandomForestRegressor", "a random forest", reads_codes=True,
-        settings={"n_estimators": 100, "min_samples_leaf": 3},
+        "sklearn.tree", "DecisionTreeClassifier", "DecisionTreeRegressor", "a random forest", reads_codes=True,
+        settings={"min_samples_leaf": 3, "max_features": "sqrt"}, trees=100,
     ),
     "extra_trees": Named(
-        "sklearn.ensemble", "ExtraTreesClassifier", "ExtraTreesRegressor", "a forest of random trees",
-        reads_codes=True, settings={"n_estimators": 100, "min_samples_leaf": 3},
+        "sklearn.tree", "ExtraTreeClassifier", "ExtraTreeRegressor", "a forest of random trees", reads_codes=True,
+        settings={"min_samples_leaf": 3, "max_features": "sqrt"}, trees=100,
     ),
     "tree": Named(
         "sklearn.tree", "DecisionTreeClassifier", "DecisionTreeRegressor", "a decision tree", reads_codes=True,
@@ -49,7 +53,7 @@ NAMED: Mapping[str, Named] = {
     ),
     "neighbours": Named(
         "sklearn.neighbors", "KNeighborsClassifier", "KNeighborsRegressor", "nearest neighbours",
-        settings={"n_neighbors": 15},
+        settings={"n_neighbors": 15, "algorithm": "brute"},
     ),
     "naive_bayes": Named("sklearn.naive_bayes", "GaussianNB", "", "naive Bayes"),
     "neural_network": Named(
@@ -57,8 +61,8 @@ NAMED: Mapping[str, Named] = {
         settings={"hidden_layer_sizes": (32,), "max_iter": 60},
     ),
     "quick_forest": Named(
-        "sklearn.ensemble", "RandomForestClassifier", "RandomForestRegressor", "a small random forest",
-        reads_codes=True, settings={"n_estimators": 24, "min_samples_leaf": 4, "max_features": "sqrt"},
+        "sklearn.tree", "DecisionTreeClassifier", "DecisionTreeRegressor", "a small random forest", reads_codes=True,
+        settings={"min_samples_leaf": 4, "max_features": "sqrt"}, trees=24,
     ),
 }  # fmt: skip
 
@@ -95,6 +99,8 @@ def make_estimator(family: str, *, classes: bool, seed: int) -> Any:
         named = NAMED[family]
         kind = getattr(import_module(named.module), named.classifier if classes else named.regressor)
         settings = dict(named.settings)
+        if named.trees:
+            return Bag(kind, named.trees, seed, **settings)
     else:
         kind, settings = find_estimator(family), {}
     if "random_state" in signature(kind).parameters:
