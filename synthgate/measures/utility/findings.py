@@ -13,10 +13,16 @@ from synthgate.measures.utility.compare import as_estimate, place
 from synthgate.measures.utility.fitting import Extra, Result
 from synthgate.measures.utility.models import name_of
 from synthgate.measures.utility.scores import calibration, class_scores, number_scores
-from synthgate.measures.utility.trials import Trial, Untried, ranked_families, why_not_learnable
+from synthgate.measures.utility.trials import (
+    NEARLY_BEST,
+    Trial,
+    Untried,
+    judged_families,
+    ranked_families,
+    why_not_learnable,
+)
 
 LEAST_CONFIDENCE = 0.2
-NEARLY_BEST = 0.9
 KNOWN_TO = 0.25
 SHOWN_CLASSES = 3
 NOTHING = Position(value=0.0, low=0.0, high=0.0)
@@ -39,12 +45,6 @@ class Judged:
     findings: tuple[Measured, ...]
     position: Position | None = None
     skipped: tuple[Skip, ...] = ()
-
-
-def judged_families(trial: Trial) -> list[Result]:
-    """Return the families that learn from real rows nearly as much as the best one, best first."""
-    ranked = ranked_families(trial)
-    return [result for result in ranked if result.skills.real >= NEARLY_BEST * ranked[0].skills.real]
 
 
 def count_looks(trial: Trial | Untried | None, *, probabilities: bool) -> int:

@@ -12,7 +12,7 @@ from synthgate.findings import Estimate, Json, Limit, Measured
 from synthgate.measures.utility.compare import Score, compare
 from synthgate.measures.utility.ratio import Skills
 from synthgate.measures.utility.scores import TINY
-from synthgate.measures.utility.trials import Trial, ranked_families
+from synthgate.measures.utility.trials import Trial, closest_look
 from synthgate.sample import Sample
 
 FloatArray = NDArray[np.float64]
@@ -65,7 +65,7 @@ def group_findings(sample: Sample, trial: Trial, name: str, looks: int, most: fl
         why = f"fewer than two {subject} have {LEAST_GROUP_ROWS} test rows"
         return [Measured(metric="group_gap", message=why, columns=(name, trial.task.target), not_assessed=why)]
     positive = int(np.bincount(trial.truth.astype(np.int64)).argmin()) if len(trial.task.classes) == 2 else -1
-    result = ranked_families(trial)[0]
+    result = closest_look(trial)
     group = np.searchsorted(levels, codes)
     group = np.where(np.isin(codes, levels), group, -1)
     out = []

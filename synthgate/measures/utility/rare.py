@@ -13,7 +13,7 @@ from synthgate.measures.utility.models import name_of
 from synthgate.measures.utility.ratio import Skills
 from synthgate.measures.utility.scores import one_class_scores
 from synthgate.measures.utility.tasks import OTHERS
-from synthgate.measures.utility.trials import Trial, ranked_families
+from synthgate.measures.utility.trials import Trial, closest_look
 from synthgate.sample import Sample
 
 FloatArray = NDArray[np.float64]
@@ -48,7 +48,7 @@ def rare_classes(trial: Trial) -> tuple[list[int], list[Skip]]:
 
 def class_skills(sample: Sample, trial: Trial, at: int) -> dict[str, Skills]:
     """Return average precision above the class's share, recall, and precision above the share, of both trainings."""
-    result = ranked_families(trial)[0]
+    result = closest_look(trial)
     share = float((trial.truth == at).mean())
     score = partial(_above_chance, truth=trial.truth.astype(np.int64), at=at, share=share)
     skills = compare(trial, result, score, sample.rng(f"utility.rare {trial.task.target} {at}"))
@@ -64,7 +64,7 @@ def _above_chance(
 
 def class_findings(trial: Trial, at: int, found: dict[str, Skills], looks: int) -> list[Measured]:
     """Word what was found about one class: each score judged where real training surely reaches it."""
-    family = ranked_families(trial)[0].family
+    family = closest_look(trial).family
     share = float((trial.truth == at).mean())
     rows = int((trial.truth == at).sum())
     name = trial.task.classes[at]

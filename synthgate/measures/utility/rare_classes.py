@@ -18,7 +18,7 @@ from synthgate.measures.utility.ratio import Skills
 from synthgate.measures.utility.scores import skills as score_skills
 from synthgate.measures.utility.slices import Slice, find_slices
 from synthgate.measures.utility.sweep import asked
-from synthgate.measures.utility.trials import Trial, ranked_families
+from synthgate.measures.utility.trials import Trial, closest_look
 
 if TYPE_CHECKING:
     from synthgate.evidence import Evidence, Side
@@ -94,7 +94,7 @@ def _slice_skills(sample: Sample, trial: Trial, one: Slice, rows: NDArray[np.boo
 
     if not rows.any():
         return []
-    return compare(trial, ranked_families(trial)[0], score, sample.rng(f"utility.slice {one.words}"), rows)
+    return compare(trial, closest_look(trial), score, sample.rng(f"utility.slice {one.words}"), rows)
 
 
 def _slice_findings(trial: Trial, one: Slice, skills: Sequence[Skills], tried: int, looks: int) -> list[Measured]:
@@ -106,7 +106,7 @@ def _slice_findings(trial: Trial, one: Slice, skills: Sequence[Skills], tried: i
         why = f"{subject} too few rows or outcomes are tested"
         return [Measured(metric="slice_skill", message=why, columns=columns, not_assessed=why)]
     out = []
-    family = name_of(ranked_families(trial)[0].family)
+    family = name_of(closest_look(trial).family)
     for at, measured in enumerate(skills):
         wide = selected(measured, tried, looks) if tried else measured
         chance = trial.task.chance if at == 0 else 0.0

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgate.measures.utility.scores import row_losses
-from synthgate.measures.utility.trials import Trial, ranked_families
+from synthgate.measures.utility.trials import Trial, closest_look
 from synthgate.plan import format_value
 from synthgate.sample import Sample
 
@@ -158,7 +158,7 @@ class _Lost:
     """The share of what real training saves that synthetic training loses, per slice of some test rows."""
 
     def __init__(self, trial: Trial, rows: BoolArray) -> None:
-        best = ranked_families(trial)[0]
+        best = closest_look(trial)
         truth = trial.truth[rows]
         real = row_losses(truth, best.real.said[rows])
         more = row_losses(truth, best.synthetic.said[rows]) - real

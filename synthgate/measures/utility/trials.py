@@ -22,6 +22,7 @@ LEAST_TRAIN_ROWS = 30
 LEAST_TEST_ROWS = 20
 LEAST_TEST_CLASS = 5
 LEAST_SKILL = 0.05
+NEARLY_BEST = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +163,21 @@ def _absent(task: Task, outcome: FloatArray) -> tuple[str, ...]:
 def ranked_families(trial: Trial) -> list[Result]:
     """Return the results, the family that learns most from real rows first."""
     return sorted(trial.results, key=lambda result: -result.skills.real)
+
+
+def judged_families(trial: Trial) -> list[Result]:
+    """Return the families that learn from real rows nearly as much as the best one, best first."""
+    ranked = ranked_families(trial)
+    return [result for result in ranked if result.skills.real >= NEARLY_BEST * ranked[0].skills.real]
+
+
+def closest_look(trial: Trial) -> Result:
+    """Return the family to look at parts of the rows with: the best one that is not linear, if it is nearly the best.
+
+    A linear model has one answer for all rows, and hides what a part of them teaches.
+    """
+    judged = judged_families(trial)
+    return next((result for result in judged if result.family != "linear"), judged[0])
 
 
 def why_not_learnable(trial: Trial) -> str | None:
