@@ -218,7 +218,11 @@ def _details(trial: Trial, result: Result) -> dict[str, Json]:
         "raw_ratio": tstr / trtr if trtr else None,
         "skill_ratio": ratio,
         "skill_ratio_interval": [low, high] if np.isfinite([low, high]).all() else None,
-        "scores": {"real": _scores(trial, result.real.said), "synthetic": _scores(trial, result.synthetic.said)},
+        "scores": {
+            "real": _scores(trial, result.real.said),
+            "synthetic": _scores(trial, result.synthetic.said),
+            "chance": _scores(trial, _chance(trial)),
+        },
         "train_rows": dict(trial.trained),
         "test_rows": len(trial.truth),
         "tested_on": "holdout" if trial.split.has_holdout else "real",
@@ -239,6 +243,14 @@ def _details(trial: Trial, result: Result) -> dict[str, Json]:
             "synthetic": calibration(truth, result.synthetic.said),
         }
     return details
+
+
+def _chance(trial: Trial) -> NDArray[np.float64]:
+    """Return what a model says that knows the real shares of the classes, or the mean, and nothing else."""
+    if not trial.task.is_classification:
+        return np.zeros(len(trial.truth))
+    shares = np.bincount(trial.truth.astype(np.int64), minlength=len(trial.task.classes)) / len(trial.truth)
+    return np.tile(shares, (len(trial.truth), 1))
 
 
 def _scores(trial: Trial, predicted: NDArray[np.float64]) -> Mapping[str, Json]:

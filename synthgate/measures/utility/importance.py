@@ -15,10 +15,11 @@ from synthgate.measures.utility.features import Columns, mid_ranks
 from synthgate.measures.utility.fitting import Fitted
 from synthgate.measures.utility.models import name_of, run_all
 from synthgate.measures.utility.ranking import rank_models
+from synthgate.measures.utility.ratio import caution
 from synthgate.measures.utility.scores import skills
 from synthgate.measures.utility.sweep import asked
 from synthgate.measures.utility.trials import Trial, ranked_families
-from synthgate.statistics.intervals import z_value
+from synthgate.statistics.intervals import LEVEL, z_value
 
 if TYPE_CHECKING:
     from synthgate.evidence import Evidence
@@ -29,7 +30,10 @@ FloatArray = NDArray[np.float64]
 SWEPT_TARGETS = 1
 TEST_ROWS = 1500
 MAX_FEATURES = 40
-LEAST_FEATURES = 3
+LEAST_FEATURES = 4
+UNLUCKY = 0.005
+"""A rank correlation that two real trainings reach this seldom is no lack of agreement."""
+FREEDOM = 6
 DRAWS = 300
 SHOWN = 10
 PARTS = 4
@@ -106,7 +110,7 @@ def _roles(sample: Sample, trial: Trial) -> Roles:
     repeats = np.stack(done[2:]).reshape(-1, shares, len(names), 2)
     within = repeats[..., 0].var(axis=1, ddof=1).mean(axis=0) / shares
     spread = np.maximum(done[0][:, 1], done[1][:, 1]) ** 2
-    error = np.sqrt(_steadied(within) + spread)
+    error = np.sqrt(_steadied(within) + spread) * caution(min(trial.trained["real"], len(rows)))
     left = tuple(name for name in trial.features if name not in names)
     return Roles(names, done[0][:, 0], done[1][:, 0], error, left)
 
@@ -170,7 +174,7 @@ def _agreement(sample: Sample, trial: Trial, found: Roles) -> Measured:
     drawn = np.array([_rank_correlation(real + a, synthetic + b) for a, b in zip(noise[0], noise[1], strict=True)])
     fresh = np.array([_rank_correlation(real + a, real + c) for a, c in zip(noise[0], noise[2], strict=True)])
     ceiling = float(np.mean(fresh))
-    half = z_value() * float(drawn.std(ddof=1))
+    half = max(z_value() * float(drawn.std(ddof=1)), ceiling - float(np.quantile(fresh, UNLUCKY)))
     low, high = max(-1.0, value - half), min(1.0, value + half)
     place = [min(1.0, max(0.0, end / max(ceiling, LEAST_RANK_AGREEMENT))) for end in (value, low, high)]
     return Measured(
@@ -206,12 +210,14 @@ def _rank_correlation(a: FloatArray, b: FloatArray) -> float:
 
 
 def _changes(trial: Trial, found: Roles) -> list[Measured]:
-    """Return the columns whose role changed most.
+    """Return the columns whose role changed most, their errors taken as known to six degrees of freedom.
 
     1 is the same role, 0 a change by as much as the most important column matters.
     """
+    from scipy.special import stdtrit
+
     scale = max(float(found.real.max()), float(found.error.max()), 1e-9)
-    z = z_value(looks=len(found.names))
+    z = float(stdtrit(FREEDOM, 1 - (1 - LEVEL) / (2 * len(found.names))))
     out = []
     for k in np.argsort(-np.abs(found.synthetic - found.real), kind="stable")[:SHOWN]:
         change = float(found.synthetic[k] - found.real[k])
@@ -248,8 +254,8 @@ def _sum_up(
 ) -> Measurement:
     names = ", ".join(repr(name) for name in targets)
     if not scores:
-        why = f"too few columns matter surely for {names} to compare their order"
-        return Measurement(reason=why, findings=tuple(findings), ledger=Ledger(0, tuple(skips)), not_assessed=why)
+        why = f"too few columns matter surely for {names} to compare their order; each is compared on its own"
+        return Measurement(reason=why, findings=tuple(findings), ledger=Ledger(len(findings), tuple(skips)))
     places = [estimate.position for estimate in scores if estimate.position]
     value, low, high = (float(np.mean([getattr(at, end) for at in places])) for end in ("value", "low", "high"))
     return Measurement(

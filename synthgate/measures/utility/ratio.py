@@ -10,6 +10,15 @@ from synthgate.statistics.intervals import LEVEL
 SMALL_ROWS = 200
 
 
+def caution(rows: int) -> float:
+    """Return the factor that widens what a table is held to, ``sqrt(1 + 200 / rows)``.
+
+    With few rows the variances themselves are poorly known, and skills are skewed: at 150 rows one perfect table in 150
+    lay so far beyond its 95 % interval that it failed. At 1,000 rows this adds a tenth, at 5,000 a fiftieth.
+    """
+    return sqrt(1 + SMALL_ROWS / max(1, rows))
+
+
 @dataclass(frozen=True, slots=True)
 class Skills:
     """The skills of two models on the same test rows, and what their errors are made of.
@@ -60,7 +69,7 @@ class Skills:
             Infinite ends where the real skill cannot be told from chance.
         """
         t = self._quantile(2 * self.train, self.test_synthetic + self.test_real - 2 * self.test_both, looks)
-        t *= self._caution
+        t *= caution(self.rows)
         a = self.real**2 - t * t * (self.test_real + self.train)
         b = self.synthetic * self.real - t * t * self.test_both
         c = self.synthetic**2 - t * t * (self.test_synthetic + self.train)
@@ -73,16 +82,7 @@ class Skills:
     def difference_half(self, looks: int = 1) -> float:
         """Return the half width of the interval of synthetic less real, for `looks` intervals together."""
         test = max(0.0, self.test_synthetic + self.test_real - 2 * self.test_both)
-        return self._caution * self._quantile(2 * self.train, test, looks) * sqrt(2 * self.train + test)
-
-    @property
-    def _caution(self) -> float:
-        """Widen intervals that a table is held to by ``sqrt(1 + 200 / rows)``.
-
-        With few rows the variances themselves are poorly known, and skills are skewed: at 150 rows one perfect table
-        in 150 lay beyond its 95 % interval so far that it failed. At 1,000 rows this adds a tenth, at 5,000 nothing.
-        """
-        return sqrt(1 + SMALL_ROWS / max(1, self.rows))
+        return caution(self.rows) * self._quantile(2 * self.train, test, looks) * sqrt(2 * self.train + test)
 
     def synthetic_half(self) -> float:
         """Return the half width of the synthetic skill's 95 % interval."""
