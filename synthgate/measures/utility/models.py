@@ -141,13 +141,19 @@ class Recipe:
 def run_all(jobs: Sequence[Callable[[], T]], *, in_turn: bool = False) -> list[T]:
     """Run jobs in parallel, or one after the other, and return their results in order.
 
-    scikit-learn's warning that an iteration limit was reached is left out: the limit is meant.
+    scikit-learn's warning that an iteration limit was reached is left out: the limit is meant. So is that of its own
+    parallel loops, which swap the process's warning filters and find each other's in threads. Others are passed on
+    when all jobs are done.
     """
     from sklearn.exceptions import ConvergenceWarning
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return [job() for job in jobs] if in_turn else spread(lambda job: job(), jobs)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        done = [job() for job in jobs] if in_turn else spread(lambda job: job(), jobs)
+    for item in caught:
+        if not issubclass(item.category, ConvergenceWarning) and "sklearn.utils.parallel" not in str(item.message):
+            warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
+    return done
 
 
 def _without_gaps_only(matrix: FloatArray) -> FloatArray:
