@@ -292,6 +292,8 @@ def _views(policy: Gate, columns: Mapping[str, list[str]]) -> dict[str, Gate]:
             roles=dict(roles[name]),
             targets=tuple(column for column, _ in targets[name]),
             keys=tuple(column for column, _ in keys[name]),
+            composite_keys=tuple(key for key in policy.composite_keys if set(key) <= set(columns[name])),
+            time=policy.time if policy.time in columns[name] else "",
             constraints=tuple(constraints[name]),
             sequences={"": sequences[name]} if name in sequences else {},
             waivers=(),

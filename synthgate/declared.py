@@ -308,11 +308,14 @@ def _follow(each: Limit, threshold: Limit) -> Limit:
 def _option(node: Node, key: str, default: object, choices: tuple[str, ...] | None) -> object:
     value = node.values[key]
     same = type(value) is type(default) or (isinstance(default, float) and type(value) is int)
+    same = same or (isinstance(default, list) and isinstance(value, str))
     if default is not None and not same:
         kind = type(default).__name__
         raise GateFileError(
             node.place(key), f"`{key}` is {shown(value)}, expected a value like {default!r} ({kind})", ""
         )
+    if isinstance(default, list):
+        return _texts(node, key, choices)
     if choices and value not in choices:
         raise GateFileError(node.place(key), f"unknown value {shown(value)} of `{key}`", nearest(str(value), choices))
     if isinstance(default, float):
@@ -323,6 +326,29 @@ def _option(node: Node, key: str, default: object, choices: tuple[str, ...] | No
     if isinstance(value, int) and not isinstance(value, bool) and value < 1:
         raise GateFileError(node.place(key), f"`{key}` is {shown(value)}, expected a whole number from 1", "")
     return value
+
+
+def _texts(node: Node, key: str, choices: tuple[str, ...] | None) -> list[str]:
+    """Read an option that is a list of texts; where there are choices, ``module:Class`` names code and is let through.
+
+    Raises
+    ------
+    GateFileError
+    """
+    values = list(node.words(key))
+    for value in values:
+        if choices and value not in choices and ":" not in value:
+            raise GateFileError(node.place(key), f"unknown value {shown(value)} of `{key}`", nearest(value, choices))
+    if choices and not values:
+        raise GateFileError(node.place(key), f"`{key}` is empty", f"name one or more of: {', '.join(choices)}")
+    return values
+
+
+def names_code(check: DeclaredCheck) -> str | None:
+    """Return the first option value of a check that names code to be run, ``module:Class``, if any."""
+    lists = [check.options[key] for key in check.choices if isinstance(check.options.get(key), list)]
+    named = [str(value) for values in lists if isinstance(values, list) for value in values]
+    return next((value for value in named if ":" in value), None)
 
 
 def index() -> str:

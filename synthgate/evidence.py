@@ -243,6 +243,8 @@ class Evidence:
         Columns that must be unique.
     composite_keys : tuple of tuple of str
         Columns that must be unique together.
+    time : str
+        Column that orders the rows, or nothing.
     constraints : tuple of Constraint
     sign_off : SignOff or None
         A reviewer's word on the synthetic table, where the gate asks for one.
@@ -268,6 +270,7 @@ class Evidence:
     targets: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     composite_keys: tuple[tuple[str, ...], ...] = ()
+    time: str = ""
     constraints: tuple[Constraint, ...] = ()
     sign_off: SignOff | None = None
     contracts: tuple[Contract, ...] = ()

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from synthgate.canonical import Numbers
 from synthgate.errors import GateFileError, nearest
@@ -301,3 +302,27 @@ def breaking_rows(
         if len(rows) >= most:
             break
     return rows
+
+
+def row_mask(connection: duckdb.DuckDBPyConnection, batch: pa.RecordBatch, sql: str, where: str) -> NDArray[np.bool_]:
+    """Tell for each row of a batch, in order, whether it meets a condition that has passed :func:`check_expression`.
+
+    Raises
+    ------
+    GateFileError
+        When the condition does not fit the columns.
+    """
+    import duckdb
+    import pyarrow as pa
+
+    connection.register("data", pa.Table.from_batches([batch]))
+    query = f"SELECT coalesce((\n{sql}\n)::BOOLEAN, false) AS met FROM data"  # noqa: S608 - has passed check_expression
+    try:
+        met = connection.execute(query).fetchnumpy()["met"]
+    except duckdb.Error as error:
+        first = str(error).split("\n", maxsplit=1)[0]
+        problem = f"the condition {sql!r} does not fit the table: {first}"
+        raise GateFileError(where, problem, "correct the expression in the gate file") from error
+    finally:
+        connection.unregister("data")
+    return np.asarray(met, np.bool_)

@@ -10,7 +10,7 @@ from typing import Any
 
 from synthgate.bridges.entries import read_entries
 from synthgate.contracts import ContractSource
-from synthgate.declared import FAMILIES, NAMED_PREFIX, DeclaredCheck, apply, declared_checks, read_preset
+from synthgate.declared import FAMILIES, NAMED_PREFIX, DeclaredCheck, apply, declared_checks, names_code, read_preset
 from synthgate.errors import GateFileError, UsageError, nearest
 from synthgate.findings import Severity
 from synthgate.links import Relationship, SequenceKey
@@ -18,8 +18,9 @@ from synthgate.roles import Role
 from synthgate.yamlfile import Node, read_yaml, read_yaml_file, shown
 
 KEYS = (
-    "version", "real", "synthetic", "holdout", "metadata", "target", "preset", "seed", "roles", "key", "missing_values",
-    "relationships", "reference", "sequence", "constraints", "schemas", "checks", "waivers", "allow_code",
+    "version", "real", "synthetic", "holdout", "metadata", "target", "preset", "seed", "roles", "key", "time",
+    "missing_values", "relationships", "reference", "sequence", "constraints", "schemas", "checks", "waivers",
+    "allow_code",
 )  # fmt: skip
 VERSION = 1
 MAX_SEED = 2**32 - 1
@@ -78,6 +79,7 @@ class Gate:
     roles: Mapping[str, Role] = field(default_factory=dict)
     keys: tuple[str, ...] = ()
     composite_keys: tuple[tuple[str, ...], ...] = ()
+    time: str = ""
     missing_values: tuple[str, ...] | None = None
     relationships: tuple[Relationship, ...] = ()
     reference: tuple[str, ...] = ()
@@ -129,6 +131,7 @@ def load_gate(
     name = preset or node.text("preset") or "default"
     checks = apply(declared_checks(), read_preset(name, node.place("preset") if preset is None else "--preset").checks)
     checks = apply(checks, node.mapping("checks"))
+    _refuse_code(node, checks)
     if not checks:
         raise GateFileError(node.place("checks"), "every check is skipped, so nothing would be judged", "keep one")
     folder = path.parent if path else Path()
@@ -145,6 +148,7 @@ def load_gate(
         roles=_roles(node),
         keys=tuple(key[0] for key in keys if len(key) == 1),
         composite_keys=tuple(key for key in keys if len(key) > 1),
+        time=node.text("time") or "",
         missing_values=missing,
         relationships=tuple(_relationship(node, at, item) for at, item in enumerate(node.items("relationships"))),
         reference=node.words("reference"),
@@ -157,6 +161,20 @@ def load_gate(
         show_rows=False,
         lines=node.lines,
     )
+
+
+def _refuse_code(node: Node, checks: tuple[DeclaredCheck, ...]) -> None:
+    """Refuse options that name code, unless the gate file allows it.
+
+    Raises
+    ------
+    GateFileError
+    """
+    for check in checks:
+        code = names_code(check)
+        if code and not node.flag("allow_code", default=False):
+            place = node.place(f"checks.{check.id}")
+            raise GateFileError(place, f"{code!r} names Python code to be run", "write `allow_code: true` to allow it")
 
 
 def _data_path(value: str | None, folder: Path) -> str | None:

@@ -74,6 +74,9 @@ def gather(
     running = {check.id for check in policy.checks}
     contracts = clock.run("load schemas", lambda: load_contracts(policy.schemas, running, real.schema.names))
     plan = clock.run("plan", lambda: make_plan(real, roles, policy.targets, described.layouts))
+    if policy.time and not plan[policy.time].role.is_continuous:
+        found = f"column {policy.time!r} is read as {plan[policy.time].role}, expected datetime or numerical"
+        raise GateFileError(policy.place("time"), found, "name a column of moments, or give its role under `roles`")
     shared = set(plan.names) & set(tables["synthetic"].schema.names)
     if not shared:
         raise DataError(
@@ -100,6 +103,7 @@ def gather(
         targets=policy.targets,
         keys=keys,
         composite_keys=composite,
+        time=policy.time,
         constraints=policy.constraints,
         links=ties.links,
         sequence=sequence,
@@ -177,6 +181,7 @@ def _check_names(policy: Gate, described: Metadata, real: Table) -> None:
     named: list[tuple[str, str]] = [(f"roles.{name}", name) for name in policy.roles]
     named += [("target", name) for name in policy.targets] + [("key", name) for name in policy.keys]
     named += [("key", name) for key in policy.composite_keys for name in key]
+    named += [("time", policy.time)] if policy.time else []
     named += [("waivers", name) for waiver in policy.waivers for name in waiver.columns]
     for sequence in policy.sequences.values():
         named += [("sequence", name) for name in (sequence.key, sequence.index) if name is not None]

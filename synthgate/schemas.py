@@ -100,7 +100,10 @@ def _option(check: DeclaredCheck, key: str) -> Json:
     if isinstance(default, int):
         return {"type": "integer", "minimum": 1}
     if isinstance(default, list):
-        return {"type": "array", "items": {"type": "string"}}
+        item: Json = {"type": "string"}
+        if key in check.choices:
+            item = {"anyOf": [{"enum": list(check.choices[key])}, {"type": "string", "pattern": ":"}]}
+        return {"oneOf": [item, {"type": "array", "items": item}]}
     return {"enum": list(check.choices[key])} if key in check.choices else {"type": "string"}
 
 
@@ -141,6 +144,7 @@ def gate_schema() -> dict[str, Json]:
         "seed": {"type": "integer", "minimum": 0, "maximum": MAX_SEED},
         "roles": {"type": "object", "additionalProperties": {"oneOf": [role, _closed({"role": role}, ["role"])]}},
         "key": {"oneOf": [{"type": "string"}, {"type": "array", "items": {"oneOf": [{"type": "string"}, JOINT]}}]},
+        "time": TEXT,
         "missing_values": TEXTS,
         "relationships": {"type": "array", "items": _closed({"parent": column, "child": column}, ["parent", "child"])},
         "reference": TEXTS,

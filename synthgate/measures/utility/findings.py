@@ -9,15 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgate.findings import Estimate, Json, Measured, Position, Skip
-from synthgate.measures.utility.models import NAMES
-from synthgate.measures.utility.ratio import Skills
+from synthgate.measures.utility.compare import as_estimate, place
+from synthgate.measures.utility.fitting import Extra, Result
+from synthgate.measures.utility.models import name_of
 from synthgate.measures.utility.scores import calibration, class_scores, number_scores
-from synthgate.measures.utility.tasks import Task
-from synthgate.measures.utility.trials import Result, Trial, Untried
+from synthgate.measures.utility.trials import (
+    NEARLY_BEST,
+    Trial,
+    Untried,
+    judged_families,
+    ranked_families,
+    why_not_learnable,
+)
 
-LEAST_SKILL = 0.05
 LEAST_CONFIDENCE = 0.2
-NEARLY_BEST = 0.9
 KNOWN_TO = 0.25
 SHOWN_CLASSES = 3
 NOTHING = Position(value=0.0, low=0.0, high=0.0)
@@ -42,17 +47,6 @@ class Judged:
     skipped: tuple[Skip, ...] = ()
 
 
-def ranked_families(trial: Trial) -> list[Result]:
-    """Return the results, the family that learns most from real rows first."""
-    return sorted(trial.results, key=lambda result: -result.skills.real)
-
-
-def judged_families(trial: Trial) -> list[Result]:
-    """Return the families that learn from real rows nearly as much as the best one, best first."""
-    ranked = ranked_families(trial)
-    return [result for result in ranked if result.skills.real >= NEARLY_BEST * ranked[0].skills.real]
-
-
 def count_looks(trial: Trial | Untried | None, *, probabilities: bool) -> int:
     """Return how many findings on a target are judged."""
     if not isinstance(trial, Trial) or why_not_learnable(trial):
@@ -60,7 +54,7 @@ def count_looks(trial: Trial | Untried | None, *, probabilities: bool) -> int:
     return len(judged_families(trial)) + (probabilities and trial.task.is_classification)
 
 
-def judge_target(target: str, trial: Trial | Untried | None, looks: int, *, probabilities: bool) -> Judged:
+def judge_target(target: str, trial: Trial | Untried | None, looks: int, *, probabilities: bool | None) -> Judged:
     """Turn the trial of one target into findings.
 
     Parameters
@@ -69,8 +63,8 @@ def judge_target(target: str, trial: Trial | Untried | None, looks: int, *, prob
         None when synthetic does not have the target.
     looks : int
         How many findings are judged over all targets.
-    probabilities : bool
-        Whether the saved log loss is judged; it is shown anyway.
+    probabilities : bool or None
+        Whether the saved log loss is judged; it is shown anyway, unless this is None.
     """
     if trial is None:
         return Judged(target, (_absent_target(target),), NOTHING)
@@ -83,9 +77,10 @@ def judge_target(target: str, trial: Trial | Untried | None, looks: int, *, prob
         shown = tuple(_skill_finding(trial, result, looks, not_assessed=why) for result in ranked)
         return Judged(target, shown, skipped=(Skip(target, why), *trial.skipped))
     findings = [_skill_finding(trial, result, looks, is_judged=result in judged) for result in ranked]
-    if trial.task.is_classification:
+    if trial.task.is_classification and probabilities is not None:
         findings.append(_confidence_finding(trial, judged, looks, is_judged=probabilities))
-    return Judged(target, tuple(findings), place(ranked[0].skills), trial.skipped)
+    findings += [_extra_finding(trial, extra) for extra in trial.extras]
+    return Judged(target, tuple(findings), place(ranked[0].skills), (*trial.skipped, *trial.unfit))
 
 
 def _absent_target(target: str) -> Measured:
@@ -97,51 +92,13 @@ def _absent_target(target: str) -> Measured:
     )
 
 
-def why_not_learnable(trial: Trial) -> str | None:
-    """Say why even real training rows teach too little to compare with, if so."""
-    best, task = ranked_families(trial)[0].skills, trial.task
-    score = f"{_metric(task)} {best.real + task.chance:.3f} where chance is {task.chance:g}"
-    if best.real < LEAST_SKILL:
-        return f"real rows hardly predict {task.target!r} ({score}): a share of so little skill says nothing"
-    if best.real_half() >= best.real:
-        return f"at this size real rows do not surely predict {task.target!r} better than chance ({score})"
-    return None
-
-
-def _metric(task: Task) -> str:
-    return "AUC" if task.is_classification else "R2"
-
-
-def place(skills: Skills, looks: int = 1) -> Position:
-    """Return the ratio of the skills with its interval, kept on the scale from chance to real rows."""
-    value, low, high = (min(1.0, max(0.0, end)) for end in skills.ratio_interval(looks))
-    return Position(value=value, low=low, high=high)
-
-
-def _estimate(trial: Trial, skills: Skills, chance: float, looks: int) -> Estimate:
-    value, half = skills.synthetic + chance, skills.synthetic_half()
-    level = "95 %" if looks <= 1 else f"95 % for {looks} findings together"
-    return Estimate(
-        value=value,
-        low=max(0.0, value - half) if chance else value - half,
-        high=min(1.0, value + half),
-        method=(
-            f"paired bootstrap of {len(trial.truth):,} test rows ({skills.draws} draws) and models on disjoint parts "
-            f"of the real training rows; position by Fieller's theorem, {level}"
-        ),
-        ceiling=skills.real + chance,
-        floor=chance,
-        position=place(skills, looks),
-    )
-
-
 def _skill_finding(
     trial: Trial, result: Result, looks: int, *, is_judged: bool = True, not_assessed: str | None = None
 ) -> Measured:
     task, skills = trial.task, result.skills
-    name = _metric(task)
+    name = task.score
     text = (
-        f"{NAMES[result.family]} reaches {name} {skills.synthetic + task.chance:.3f} when trained on synthetic rows "
+        f"{name_of(result.family)} reaches {name} {skills.synthetic + task.chance:.3f} when trained on synthetic rows "
         f"and {skills.real + task.chance:.3f} when trained on as many real rows (chance {task.chance:g})"
     )
     if len(task.classes) > 2:
@@ -150,11 +107,39 @@ def _skill_finding(
     return Measured(
         metric=task.metric,
         message="; ".join([text, *remarks]),
-        estimate=None if not_assessed else _estimate(trial, skills, task.chance, looks),
+        estimate=None if not_assessed else as_estimate(skills, task.chance, looks, f"{len(trial.truth):,} test rows"),
         columns=(task.target,),
         judged=is_judged,
         not_assessed=not_assessed,
         details=_details(trial, result),
+    )
+
+
+def _extra_finding(trial: Trial, extra: Extra) -> Measured:
+    """Show, unjudged, what training on more rows than were matched gives."""
+    task = trial.task
+    rows = {
+        "all_real": f"all {extra.rows:,} real training rows",
+        "all_synthetic": f"all {extra.rows:,} synthetic rows",
+        "real_and_synthetic": f"real and synthetic rows together ({extra.rows:,})",
+    }[extra.kind]
+    value = extra.skill + task.chance
+    text = (
+        f"{name_of(extra.family)} reaches {task.score} {value:.3f} when trained on {rows}: {extra.gain:+.3f} "
+        f"(+-{extra.half:.3f}) against {trial.trained['real']:,} real rows; shown only, as sizes are not matched"
+    )
+    return Measured(
+        metric=f"{task.metric}_{extra.kind}",
+        message=text,
+        estimate=Estimate(
+            value=value,
+            low=value - extra.half,
+            high=value + extra.half,
+            method="paired bootstrap of the test rows against the model on matched real rows, 95 %",
+        ),
+        columns=(task.target,),
+        judged=False,
+        details={"model": extra.family, "train_rows": extra.rows, "gain": extra.gain},
     )
 
 
@@ -173,13 +158,13 @@ def _confidence_finding(trial: Trial, judged: Sequence[Result], looks: int, *, i
     )
     learns = skills.real >= LEAST_CONFIDENCE and skills.real_half() < skills.real * KNOWN_TO
     text = (
-        f"the probabilities of {NAMES[result.family]} save {skills.synthetic:.1%} of the log loss of plain class "
+        f"the probabilities of {name_of(result.family)} save {skills.synthetic:.1%} of the log loss of plain class "
         f"shares when trained on synthetic rows and {skills.real:.1%} when trained on as many real rows"
     )
     return Measured(
         metric="log_loss_saved",
         message=text if learns else f"{text}; shown only, as real rows hardly teach probabilities here",
-        estimate=_estimate(trial, skills, 0.0, looks),
+        estimate=as_estimate(skills, 0.0, looks, f"{len(trial.truth):,} test rows"),
         columns=(trial.task.target,),
         judged=learns and is_judged,
         details={"model": result.family, "trtr": skills.real, "tstr": skills.synthetic},
@@ -206,9 +191,12 @@ def _remarks(trial: Trial) -> list[str]:
     if split.duplicates:
         fate = "were left out of the test" if split.dropped else "stayed in the test, as chance explains them"
         remarks.append(f"{split.duplicates:,} test rows that also occur in real training rows {fate}")
+    if split.by_time:
+        remarks.append(split.by_time)
     if not split.has_holdout:
+        share = len(split.test) / max(1, len(split.test) + len(split.real_pool))
         remarks.append(
-            "there is no holdout, so a quarter of real tests; synthetic may have been fitted on it and look too good"
+            f"there is no holdout, so {share:.0%} of real tests; synthetic may have been fitted on it and look too good"
         )
     return remarks
 
@@ -230,7 +218,11 @@ def _details(trial: Trial, result: Result) -> dict[str, Json]:
         "raw_ratio": tstr / trtr if trtr else None,
         "skill_ratio": ratio,
         "skill_ratio_interval": [low, high] if np.isfinite([low, high]).all() else None,
-        "scores": {"real": _scores(trial, result.real), "synthetic": _scores(trial, result.synthetic)},
+        "scores": {
+            "real": _scores(trial, result.real.said),
+            "synthetic": _scores(trial, result.synthetic.said),
+            "chance": _scores(trial, _chance(trial)),
+        },
         "train_rows": dict(trial.trained),
         "test_rows": len(trial.truth),
         "tested_on": "holdout" if trial.split.has_holdout else "real",
@@ -247,10 +239,18 @@ def _details(trial: Trial, result: Result) -> dict[str, Json]:
         details["classes"] = list(task.classes)
         details["absent_from_synthetic"] = list(trial.absent_from_synthetic)
         details["calibration"] = {
-            "real": calibration(truth, result.real),
-            "synthetic": calibration(truth, result.synthetic),
+            "real": calibration(truth, result.real.said),
+            "synthetic": calibration(truth, result.synthetic.said),
         }
     return details
+
+
+def _chance(trial: Trial) -> NDArray[np.float64]:
+    """Return what a model says that knows the real shares of the classes, or the mean, and nothing else."""
+    if not trial.task.is_classification:
+        return np.zeros(len(trial.truth))
+    shares = np.bincount(trial.truth.astype(np.int64), minlength=len(trial.task.classes)) / len(trial.truth)
+    return np.tile(shares, (len(trial.truth), 1))
 
 
 def _scores(trial: Trial, predicted: NDArray[np.float64]) -> Mapping[str, Json]:

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgate.measures.utility import zoo
 from synthgate.measures.utility.features import Columns, Encoder
 from synthgate.threads import spread
 
@@ -20,10 +21,17 @@ T = TypeVar("T")
 Predict: TypeAlias = "Callable[[Columns], FloatArray]"
 
 SMALL = 4000
+LOWEST = 1e37
+"""Within reach of single precision, which scikit-learn's trees use."""
 FAMILIES = ("boosting", "linear")
 # scikit-learn resets the process's warning filters around each logistic fit, which two at a time trip over
 _ONE_AT_A_TIME = Lock()
 NAMES = {"boosting": "gradient boosting", "linear": "a linear model"}
+
+
+def name_of(family: str) -> str:
+    """Return what reports call a model family."""
+    return NAMES.get(family) or zoo.title(family)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,30 +41,35 @@ class Recipe:
     Attributes
     ----------
     family : str
-        One of :data:`FAMILIES`.
+        One of :data:`FAMILIES` or of :data:`synthgate.measures.utility.zoo.NAMED`, or ``module:Class``.
     classes : int
         0 for a regression.
     rows : int
         Training rows that the settings are for; parts of them are trained with the same settings.
+    seed : int
+        Of families that draw at random.
     """
 
     family: str
     classes: int
     rows: int
+    seed: int = 0
 
     def fit(self, encoder: Encoder, columns: Columns, outcome: FloatArray) -> Predict:
         """Train on rows without missing outcomes, and return what predicts.
 
         Outcomes that do not vary, or features that do not, give a model that always says the same.
         """
-        view = encoder.tree if self.family == "boosting" else encoder.linear
+        view = self._view(encoder)
         matrix = _without_gaps_only(view(columns))
         if not len(outcome) or (outcome == outcome[0]).all() or not matrix.shape[1]:
             return self._constant(outcome)
         if self.family == "linear":
             model = self._linear(len(outcome))
-        else:
+        elif self.family == "boosting":
             model = self._boosting(encoder.categorical(columns), len(outcome))
+        else:
+            model = self._other(len(outcome))
         if not self.classes:
             model.fit(matrix, outcome)
             low, high = float(outcome.min()), float(outcome.max())
@@ -72,6 +85,20 @@ class Recipe:
             return chances
 
         return predict
+
+    def _view(self, encoder: Encoder) -> Callable[[Columns], FloatArray]:
+        """Return how the family reads rows: trees that know no missing values see them as a very low number."""
+        if self.family == "boosting":
+            return encoder.tree
+        if zoo.reads_codes(self.family):
+            return lambda rows: np.nan_to_num(np.clip(encoder.tree(rows), -LOWEST, LOWEST), nan=-LOWEST)
+        return encoder.linear
+
+    def _other(self, rows: int) -> Any:
+        model = zoo.make_estimator(self.family, classes=bool(self.classes), seed=self.seed)
+        if self.family == "neighbours":
+            model.set_params(n_neighbors=max(1, min(15, rows // 4)))
+        return model
 
     def _linear(self, rows: int) -> Any:
         from sklearn.linear_model import LogisticRegression, Ridge
@@ -111,16 +138,22 @@ class Recipe:
         return lambda rows: np.tile(shares / shares.sum(), (len(next(iter(rows.values()))), 1))
 
 
-def run_all(jobs: Sequence[Callable[[], T]]) -> list[T]:
-    """Run jobs in parallel and return their results in order.
+def run_all(jobs: Sequence[Callable[[], T]], *, in_turn: bool = False) -> list[T]:
+    """Run jobs in parallel, or one after the other, and return their results in order.
 
-    scikit-learn's warning that an iteration limit was reached is left out: the limit is meant.
+    scikit-learn's warning that an iteration limit was reached is left out: the limit is meant. So is that of its own
+    parallel loops, which swap the process's warning filters and find each other's in threads. Others are passed on
+    when all jobs are done.
     """
     from sklearn.exceptions import ConvergenceWarning
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return spread(lambda job: job(), jobs)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        done = [job() for job in jobs] if in_turn else spread(lambda job: job(), jobs)
+    for item in caught:
+        if not issubclass(item.category, ConvergenceWarning) and "sklearn.utils.parallel" not in str(item.message):
+            warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
+    return done
 
 
 def _without_gaps_only(matrix: FloatArray) -> FloatArray:

@@ -158,6 +158,44 @@ def average_precision(is_positive: NDArray[np.bool_], score: FloatArray) -> floa
     return float((gained * found / (last + 1)).sum() / max(1, int(hit.sum())))
 
 
+def weighted_average_precision(is_positive: NDArray[np.bool_], score: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return the average precision under each row of weights, NaN where no positive row has weight."""
+    order = np.argsort(-score, kind="stable")
+    hit, ordered = is_positive[order], score[order]
+    last = np.flatnonzero(np.r_[ordered[1:] != ordered[:-1], True])
+    out = np.empty(len(weights))
+    step = max(1, CHUNK // max(1, len(score)))
+    for at in range(0, len(weights), step):
+        here = weights[at : at + step][:, order]
+        found = np.cumsum(np.where(hit, here, 0.0), axis=1)[:, last]
+        seen = np.cumsum(here, axis=1)[:, last]
+        gained = np.diff(found, prepend=0.0, axis=1)
+        precision = found / np.maximum(seen, TINY)
+        total = found[:, -1]
+        out[at : at + step] = np.where(total > 0, (gained * precision).sum(axis=1) / np.maximum(total, TINY), np.nan)
+    return out
+
+
+def one_class_scores(truth: IntArray, chances: FloatArray, at: int, weights: FloatArray) -> FloatArray:
+    """Return average precision, recall and precision of one class under each row of weights, shape (3, draws).
+
+    A row is said to be of the most likely class. The precision is NaN where the class is never said.
+    """
+    own, said = truth == at, chances.argmax(axis=1) == at
+    right, there, guessed = (weights @ rows.astype(np.float64) for rows in (own & said, own, said))
+    recall = np.where(there > 0, right / np.maximum(there, TINY), np.nan)
+    precision = np.where(guessed > 0, right / np.maximum(guessed, TINY), np.nan)
+    return np.stack([weighted_average_precision(own, chances[:, at], weights), recall, precision])
+
+
+def row_losses(truth: NDArray[np.float64], predicted: FloatArray) -> FloatArray:
+    """Return the log loss of each row, or its squared error."""
+    if predicted.ndim == 2:
+        own = predicted[np.arange(len(truth)), truth.astype(np.int64)]
+        return np.asarray(-np.log(np.clip(own, LEAST_CHANCE, 1.0)), np.float64)
+    return np.asarray((truth - predicted) ** 2, np.float64)
+
+
 def number_scores(truth: FloatArray, predicted: FloatArray) -> dict[str, float]:
     """Return the usual scores of predicted numbers on test rows."""
     from synthgate.measures.utility.features import mid_ranks

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from synthgate.sample import Sample, SampleSide
 IntArray = NDArray[np.int64]
 
 TEST_SHARE = 0.25
+LATE_SHARE = 0.3
 MAX_FEATURES = 100
 SCREENED_ROWS = 4000
 MANY_COLUMNS = 1000
@@ -43,6 +44,10 @@ class Split:
         Test rows that also occur in the real training rows.
     dropped : bool
         Whether these were left out; they stay in where chance alone explains them.
+    real_pool, synthetic_pool : int64 array
+        All rows that may train, where sizes are not matched.
+    by_time : str
+        How time orders the split, and what is wrong with it; empty without a time column.
     """
 
     real: IntArray
@@ -52,34 +57,86 @@ class Split:
     has_holdout: bool
     duplicates: int
     dropped: bool
+    real_pool: IntArray
+    synthetic_pool: IntArray
+    by_time: str = ""
 
 
-def make_split(sample: Sample, max_train_rows: int, max_test_rows: int) -> Split:
+def make_split(sample: Sample, max_train_rows: int, max_test_rows: int, time: str = "") -> Split:
     """Draw as many training rows from real and synthetic, and find the test rows.
 
     Test rows that are copies of real training rows are left out: a model may know them by heart. In a table of few
     distinct rows copies are no leak, so they stay where real training rows repeat each other as often.
+
+    Parameters
+    ----------
+    time : str
+        A continuous column that orders the rows: without a holdout the last 30 % of real test, and no row from their
+        time trains; a holdout that is not later than real is told.
     """
     rng = sample.rng("utility.split")
     tested = sample.holdout if sample.holdout is not None else sample.real
     pool, test = np.arange(sample.real.rows), np.arange(tested.rows)
-    if sample.holdout is None:
+    synthetic, by_time = np.arange(sample.synthetic.rows), ""
+    if sample.holdout is None and time:
+        pool, test, synthetic, by_time = _past_and_future(sample, time)
+    elif sample.holdout is None:
         order = rng.permutation(sample.real.rows)
         cut = round(TEST_SHARE * len(order))
         test, pool = np.sort(order[:cut]), np.sort(order[cut:])
-    size = min(len(pool), sample.synthetic.rows, max_train_rows)
+    elif time:
+        by_time = _told_order(sample.real.columns[time], sample.holdout.columns[time], time)
+    size = min(len(pool), len(synthetic), max_train_rows)
     duplicates, twins = _copies(sample, pool, tested, test)
     share = float(duplicates.mean()) if len(test) else 0.0
     dropped = bool(duplicates.any()) and (share <= FEW_DUPLICATES or share > 1.5 * twins)
     kept = test[~duplicates] if dropped else test
     return Split(
         real=np.sort(rng.permutation(pool)[:size]),
-        synthetic=np.sort(rng.permutation(sample.synthetic.rows)[:size]),
+        synthetic=np.sort(rng.permutation(synthetic)[:size]),
         test=np.sort(rng.permutation(kept)[:max_test_rows]),
         tested=tested,
         has_holdout=sample.holdout is not None,
         duplicates=int(duplicates.sum()),
         dropped=dropped,
+        real_pool=pool,
+        synthetic_pool=synthetic,
+        by_time=by_time,
+    )
+
+
+def _past_and_future(sample: Sample, time: str) -> tuple[IntArray, IntArray, IntArray, str]:
+    """Split real rows at a moment: what came up to it trains, what came later tests.
+
+    Synthetic rows from after that moment do not train either: they would tell of the time that is tested.
+    """
+    real, synthetic = sample.real.columns[time], sample.synthetic.columns[time]
+    known = np.sort(real[~np.isnan(real)])
+    if not len(known):
+        nothing = np.empty(0, np.int64)
+        return nothing, nothing, nothing, f"{time!r} is missing in every real row"
+    cut = known[max(0, round((1 - LATE_SHARE) * len(known)) - 1)]
+    if cut == known[-1] and known[0] < cut:
+        cut = known[np.searchsorted(known, cut) - 1]
+    past, early = np.flatnonzero(real <= cut), np.flatnonzero(synthetic <= cut)
+    told = f"the latest {1 - len(past) / len(known):.0%} of real rows by {time!r} test, and only earlier rows train"
+    undated = len(real) - len(known)
+    if undated:
+        told += f"; {undated:,} real rows without a time are left out"
+    return past, np.flatnonzero(real > cut), early, told
+
+
+def _told_order(real: NDArray[np.float64], holdout: NDArray[np.float64], time: str) -> str:
+    """Say whether the holdout is later than real."""
+    before, after = real[~np.isnan(real)], holdout[~np.isnan(holdout)]
+    if not len(before) or not len(after):
+        return f"{time!r} is missing in every row of {'the holdout' if len(before) else 'real'}"
+    early = float((after <= before.max()).mean())
+    if not early:
+        return f"the holdout is later than every real row by {time!r}"
+    return (
+        f"{early:.0%} of the holdout rows are not later than the last real row by {time!r}: "
+        "training rows may tell of the time that is tested"
     )
 
 
@@ -112,12 +169,14 @@ def row_keys(columns: Columns) -> NDArray[np.uint64]:
 
 
 def find_features(
-    sample: Sample, split: Split, target: str, outcome: NDArray[np.float64]
+    sample: Sample, split: Split, target: str, outcome: NDArray[np.float64], barred: Mapping[str, str] | None = None
 ) -> tuple[list[str], list[Skip]]:
     """Return the columns that may predict `target`, and those left out, with why.
 
     Parameters
     ----------
+    barred : dict of str
+        Columns that must not predict, and why: keys, and the time that orders the rows.
     outcome : float64 array
         The target in the real training rows: class numbers or values, NaN for missing.
     """
@@ -127,7 +186,9 @@ def find_features(
     for name, role in sample.roles.items():
         if name == target:
             continue
-        if role in (Role.TEXT, Role.VECTOR):
+        if barred and name in barred:
+            skipped.append(Skip(name, barred[name]))
+        elif role in (Role.TEXT, Role.VECTOR):
             last_resort.append(name)
         elif role is Role.ID:
             skipped.append(Skip(name, "an id predicts nothing"))

@@ -48,9 +48,19 @@ class Task:
         return bool(self.classes)
 
     @property
+    def kind(self) -> str:
+        """``"classification"`` or ``"regression"``."""
+        return "classification" if self.classes else "regression"
+
+    @property
     def metric(self) -> str:
         """The judged score: ``"auc"`` or ``"r2"``."""
         return "auc" if self.classes else "r2"
+
+    @property
+    def score(self) -> str:
+        """The judged score, as people write it."""
+        return "AUC" if self.classes else "R2"
 
     @property
     def chance(self) -> float:
@@ -69,8 +79,11 @@ class Task:
         return np.where(at < 0, np.nan, at)
 
 
-def make_task(sample: Sample, target: str, rows: NDArray[np.int64]) -> Task | str:
-    """Turn a target into a task by its real training rows, or say why it cannot be predicted."""
+def make_task(sample: Sample, target: str, rows: NDArray[np.int64], max_classes: int = MAX_CLASSES) -> Task | str:
+    """Turn a target into a task by its real training rows, or say why it cannot be predicted.
+
+    Beyond `max_classes` the rarest ones share the last class.
+    """
     role = sample.roles[target]
     values = sample.real.columns[target][rows]
     if role.is_continuous:
@@ -80,10 +93,10 @@ def make_task(sample: Sample, target: str, rows: NDArray[np.int64]) -> Task | st
     counts = np.bincount(values.astype(np.int64) + 1, minlength=len(sample.dictionaries[target]) + 1)[1:]
     order = np.argsort(-counts, kind="stable")
     order = order[counts[order] > 0]
-    own = order[counts[order] >= LEAST_OF_A_CLASS][:MAX_CLASSES]
+    own = order[counts[order] >= LEAST_OF_A_CLASS][:max_classes]
     rare = order[len(own) :]
-    if len(own) and len(own) + bool(len(rare)) > MAX_CLASSES:
-        own, rare = order[: MAX_CLASSES - 1], order[MAX_CLASSES - 1 :]
+    if len(own) and len(own) + bool(len(rare)) > max_classes:
+        own, rare = order[: max_classes - 1], order[max_classes - 1 :]
     if len(order) < 2:
         return f"{target} has {len(order) or 'no'} {'class' if len(order) else 'value'} in real: nothing to predict"
     with_others = counts[rare].sum() >= LEAST_OF_A_CLASS

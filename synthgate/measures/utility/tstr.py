@@ -2,42 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from synthgate.catalogue import Options, measure
 from synthgate.findings import Estimate, Ledger, Measurement, Position, Skip
-from synthgate.measures.utility.choice import Choice, choose_targets
-from synthgate.measures.utility.findings import Judged, count_looks, judge_target, ranked_families
-from synthgate.measures.utility.trials import Settings, Trial, Untried, run_trial
+from synthgate.measures.utility.findings import Judged, count_looks, judge_target
+from synthgate.measures.utility.fitting import Settings
+from synthgate.measures.utility.sweep import Asked, ask, settings_of
+from synthgate.measures.utility.trials import Trial, ranked_families
 
 if TYPE_CHECKING:
     from synthgate.evidence import Evidence
     from synthgate.sample import Sample
 
-CHOSEN_TRAIN_ROWS = 5000
-CHOSEN_TEST_ROWS = 10_000
+SHOWN_WORST = 3
 
 
-@measure("utility.tstr", max_train_rows=25_000, draws=200, max_targets=3, probabilities=True)
+@measure(
+    "utility.tstr",
+    models=["boosting", "linear"],
+    max_train_rows=25_000,
+    draws=200,
+    max_targets=40,
+    probabilities=True,
+    augmentation=False,
+)
 def tstr(evidence: Evidence, options: Options) -> Measurement:
     """Train models on synthetic and on as many real rows, and test both on real rows that neither saw.
 
-    Per target a linear model and gradient boosting, each coded by its own training rows only. The judged number is
-    the skill above chance (AUC less 0.5, or R2) that training on synthetic rows keeps: 1 is as good as real rows, 0 is
-    chance. Its interval covers the test rows and the luck of the training rows. For classes the log loss saved is
-    judged as well, unless `probabilities` is off: noisy labels spoil probabilities before they spoil the order.
+    Per target a linear model and gradient boosting, or what `models` names, each coded by its own training rows only.
+    The judged number is the skill above chance (AUC less 0.5, or R2) that training on synthetic rows keeps: 1 is as
+    good as real rows, 0 is chance. Its interval covers the test rows and the luck of the training rows. For classes
+    the log loss saved is judged as well, unless `probabilities` is off: noisy labels spoil probabilities before they
+    spoil the order. Without a target every column in turn is one, with a small forest.
     """
-    settings = Settings(
-        max_train_rows=max(1, int(str(options["max_train_rows"]))), draws=max(50, int(str(options["draws"])))
-    )
     return assess(
         evidence.sample,
         evidence.targets,
-        settings,
+        settings_of(evidence, options),
         max_targets=int(str(options["max_targets"])),
         probabilities=bool(options["probabilities"]),
     )
@@ -48,47 +53,41 @@ def assess(
     targets: Sequence[str],
     settings: Settings,
     *,
-    max_targets: int = 3,
+    max_targets: int = 40,
     probabilities: bool = True,
 ) -> Measurement:
-    """Assess the named targets, or those that real rows predict best when none is named.
+    """Assess the named targets, or every column that real rows predict when none is named.
 
     Parameters
     ----------
     targets : sequence of str
         Columns of the real table; one that synthetic lacks is a failure with position 0.
     max_targets : int
-        How many targets are chosen when none is named.
+        How many columns are tried as target when none is named.
     probabilities : bool
         Whether the log loss saved by class probabilities is judged, rather than shown only.
     """
-    named = tuple(dict.fromkeys(targets))
-    choice = Choice()
-    if not named:
-        choice = choose_targets(sample, max_targets)
-        if not choice.chosen:
-            tried = f"none of the {choice.tried} real columns tried can be predicted from others at this size"
-            why = f"no target was named, and {tried}"
-            return Measurement.missing(why)
-        settings = replace(
-            settings,
-            max_train_rows=min(settings.max_train_rows, CHOSEN_TRAIN_ROWS),
-            max_test_rows=CHOSEN_TEST_ROWS,
-        )
-    names = named or tuple(candidate.target for candidate in choice.chosen)
-    trials = {name: run_trial(sample, name, settings) if name in sample.roles else None for name in names}
-    looks = max(1, sum(count_looks(trial, probabilities=probabilities) for trial in trials.values()))
-    judged = [judge_target(name, trial, looks, probabilities=probabilities) for name, trial in trials.items()]
-    return _sum_up(judged, trials, choice)
+    if settings.time and settings.time not in sample.roles:
+        return Measurement.missing(f"synthetic does not have the time column {settings.time!r} that orders the rows")
+    asked = ask(sample, targets, settings, max_targets)
+    if not asked.trials:
+        tried = f"none of the {asked.tried} real columns tried can be predicted from others at this size"
+        return Measurement.missing(f"no target was named, and {tried}")
+    probabilities = probabilities and not asked.swept
+    looks = max(1, sum(count_looks(trial, probabilities=probabilities) for trial in asked.trials.values()))
+    judged = [
+        judge_target(name, trial, looks, probabilities=probabilities if not asked.swept else None)
+        for name, trial in asked.trials.items()
+    ]
+    return _sum_up(judged, asked)
 
 
-def _sum_up(judged: Sequence[Judged], trials: Mapping[str, Trial | Untried | None], choice: Choice) -> Measurement:
+def _sum_up(judged: Sequence[Judged], asked: Asked) -> Measurement:
     note = ""
-    if choice.chosen:
-        shown = ", ".join(repr(candidate.target) for candidate in choice.chosen)
-        note = (
-            f"; no target was named, so of {choice.tried} columns tried those that real rows predict best are: {shown}"
-        )
+    if asked.swept:
+        judged = sorted(judged, key=lambda j: j.position.value if j.position else 2.0)
+        shown = ", ".join(repr(j.target) for j in judged[:SHOWN_WORST])
+        note = f"; no target was named, so each column was one in turn: lowest are {shown}"
     scored = [(j.target, j.position) for j in judged if j.position is not None]
     if not scored:
         why = "; ".join(found.not_assessed for j in judged for found in j.findings[:1] if found.not_assessed)
@@ -96,7 +95,7 @@ def _sum_up(judged: Sequence[Judged], trials: Mapping[str, Trial | Untried | Non
     value, low, high = (
         float(np.mean([getattr(position, end) for _, position in scored])) for end in ("value", "low", "high")
     )
-    done = [trial for trial in trials.values() if isinstance(trial, Trial)]
+    done = [trial for trial in asked.trials.values() if isinstance(trial, Trial)]
     if any(not trial.split.has_holdout for trial in done):
         note = ", tested on real rows that synthetic may have been fitted on, as there is no holdout" + note
     subject = f"{len(scored)} targets" if len(scored) > 1 else repr(scored[0][0])
@@ -112,10 +111,13 @@ def _sum_up(judged: Sequence[Judged], trials: Mapping[str, Trial | Untried | Non
             floor=0.0,
             position=Position(value=value, low=low, high=high),
         ),
-        ledger=Ledger(len(scored), _skips(judged)),
+        ledger=Ledger(len(scored), (*_skips(judged), *_dull(asked))),
         power=_power(done),
-        details={"chosen": {candidate.target: candidate.skill for candidate in choice.chosen}} if choice.chosen else {},
     )
+
+
+def _dull(asked: Asked) -> tuple[Skip, ...]:
+    return tuple(Skip(name, "real rows hardly predict it from the other columns") for name in asked.dull)
 
 
 def _skips(judged: Sequence[Judged]) -> tuple[Skip, ...]:
