@@ -251,7 +251,9 @@ def same_text(labels: Sequence[str]) -> NDArray[np.int64]:
     The last element stands for missing. A copy in capitals is a copy.
     """
     first: dict[str, int] = {}
-    places = [first.setdefault(" ".join(label.split()).casefold(), at) for at, label in enumerate(labels)]
+    # a column of Arrow's null type has a dictionary that holds nothing but null
+    folded = (" ".join((label or "").split()).casefold() for label in labels)
+    places = [first.setdefault(text, at) for at, text in enumerate(folded)]
     return np.array([*places, len(labels)], np.int64)
 
 
@@ -263,7 +265,10 @@ def _decimals(values: Floats, most: int) -> int:
     known = values[np.isfinite(values) & (values != 0)]
     if len(known) < LEAST_ROUNDED:
         return most
+    largest = float(np.abs(known).max())
     for places in range(-MOST_ROUNDED, min(most, LEAST_FINE)):
+        if largest > MAX_EXACT / 10.0 ** max(0, places):
+            return most
         if np.array_equal(np.round(known, places), known):
             return places if len(np.unique(known)) > 2 else most
     return most
