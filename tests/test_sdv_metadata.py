@@ -177,6 +177,14 @@ def test_metadata_that_contradicts_the_data_is_refused(change, match):
         synthgate.evaluate(table(), table(), metadata=content, only=["schema"])
 
 
+def test_a_declared_format_is_held_against_synthetic_values():
+    bad = table().set_column(0, "id", pa.array([f"P{k:03d}" for k in range(59)] + ["Q1"]))
+    verdict = synthgate.evaluate(table(), bad, metadata=SINGLE, only=["schema.formats"])
+    (failing,) = verdict["schema.formats"].failed
+    assert failing.measured.columns == ("id",)
+    assert failing.measured.message.startswith("1 of 60 values")
+
+
 def test_a_key_that_repeats_in_real_is_refused():
     with pytest.raises(DataError, match="'who' is a key, but 50 values repeat"):
         synthgate.evaluate(table(), table(), metadata={**SINGLE, "alternate_keys": ["who"]}, only=["schema"])

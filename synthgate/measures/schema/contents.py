@@ -10,6 +10,7 @@ import numpy as np
 
 from synthgate.catalogue import Options, measure
 from synthgate.clusters import count_units, unit_labels
+from synthgate.counts import ColumnCounts
 from synthgate.findings import Estimate, Measured, Measurement, Severity
 from synthgate.measures.schema.structure import summed_up, violation
 from synthgate.roles import Role
@@ -232,13 +233,20 @@ def _one_letter_off(a: str, b: str) -> bool:
 def formats(evidence: Evidence, options: Options) -> Measurement:
     """Compare the shape of text: digits, letters and signs of ids and codes, where real has few shapes.
 
-    Ids of another shape are told as a warning, since numbering rows anew is harmless.
+    Ids of another shape are told as a warning, since numbering rows anew is harmless. A format that the metadata
+    declares (``regex_format``) goes before the shapes of real, and a value that breaks it fails.
     """
     names = [n for n in evidence.shared if evidence.plan[n].role in (Role.ID, Role.TEXT, Role.CATEGORICAL)]
     findings, scored = [], 0
     for name in names:
         real, synthetic = evidence.real.counts.columns[name], evidence.synthetic.counts.columns[name]
-        if real.values.overflowed or synthetic.values.overflowed or real.present < MIN_ROWS_FOR_MASKS:
+        if real.values.overflowed or synthetic.values.overflowed:
+            continue
+        if name in evidence.patterns:
+            scored += 1
+            findings += _off_pattern(name, evidence.patterns[name], real, synthetic)
+            continue
+        if real.present < MIN_ROWS_FOR_MASKS:
             continue
         known = {mask(label) for label in real.labels.labels.to_pylist()}
         if evidence.holdout and name in evidence.holdout.counts.columns:
@@ -255,6 +263,19 @@ def formats(evidence: Evidence, options: Options) -> Measurement:
     if not scored:
         return Measurement.missing("no text column of real has a fixed format")
     return summed_up(findings, "columns leave the real format", scored)
+
+
+def _off_pattern(name: str, pattern: str, real: ColumnCounts, synthetic: ColumnCounts) -> list[Measured]:
+    """Return values that do not match the pattern that metadata declares; a warning where real breaks it too."""
+    found, known = (
+        sum(n for label, n in side.labels.as_dict().items() if not re.fullmatch(pattern, label))
+        for side in (synthetic, real)
+    )
+    if not found:
+        return []
+    message = f"{found:,} of {synthetic.present:,} values do not match the declared format {pattern}"
+    message += f"; nor do {known:,} of {real.present:,} real ones" if known else ""
+    return [violation("format_share", name, found / synthetic.present, message, Severity.WARN if known else None)]
 
 
 def mask(text: str) -> str:
