@@ -78,7 +78,8 @@ def test_a_target_shuffled_in_a_subgroup_is_named(make_evidence):
     bad = shuffled_where(fresh, "paid", np.flatnonzero(np.asarray(fresh["sex"]) == "f"))
     out = measured(make_evidence, "utility.rare_classes", real, bad, holdout)
     worst = failing("utility.rare_classes", out)
-    assert {f.columns for f in worst if f.metric.startswith("slice_")} == {("paid", "sex")}
+    slices = [f for f in worst if f.metric.startswith("slice_")]
+    assert min(slices, key=lambda f: f.estimate.position.value).columns == ("paid", "sex")
     assert any("'sex' is 'f'" in f.message and "on other test rows" in f.message for f in worst)
 
 
