@@ -158,7 +158,6 @@ def load_gate(
         waivers=tuple(_waiver(node, at, item) for at, item in enumerate(node.items("waivers"))),
         checks=select(checks, only, skip),
         allow_code=allow_code,
-        show_rows=False,
         lines=node.lines,
     )
 

@@ -28,7 +28,7 @@ LAYERS = {
     "words": ("errors", "findings", "roles", "threads", "contracts", "libraries", "_bundle"),
     "tables": ("tables",),
     "counts": ("canonical", "values", "statistics", "plan", "infer", "counts", "expressions"),
-    "evidence": ("sample", "encoding", "links", "clusters", "evidence", "catalogue", "mining", "typed"),
+    "evidence": ("sample", "sampling", "encoding", "links", "clusters", "evidence", "catalogue", "mining", "typed"),
     "measures": ("measures",),
     "gate": (
         "yamlfile",
