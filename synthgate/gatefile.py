@@ -124,10 +124,7 @@ def load_gate(
     path = Path(source) if source else None
     node = read_yaml("", "gate") if path is None else read_yaml_file(path)
     node.refuse_unknown(KEYS)
-    if "version" in node.values and (node.values["version"] != VERSION or node.values["version"] is True):
-        raise GateFileError(
-            node.place("version"), f"version {shown(node.values['version'])}, expected {VERSION}", "write `version: 1`"
-        )
+    _refuse_version(node)
     name = preset or node.text("preset") or "default"
     checks = apply(declared_checks(), read_preset(name, node.place("preset") if preset is None else "--preset").checks)
     checks = apply(checks, node.mapping("checks"))
@@ -161,6 +158,13 @@ def load_gate(
         show_rows=False,
         lines=node.lines,
     )
+
+
+def _refuse_version(node: Node) -> None:
+    if "version" in node.values and (node.values["version"] != VERSION or node.values["version"] is True):
+        raise GateFileError(
+            node.place("version"), f"version {shown(node.values['version'])}, expected {VERSION}", "write `version: 1`"
+        )
 
 
 def _refuse_code(node: Node, checks: tuple[DeclaredCheck, ...]) -> None:
