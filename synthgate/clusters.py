@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgate.canonical import Labels
+from synthgate.counts import code_counts
+from synthgate.statistics.distances import expected_total_variation, total_variation
 from synthgate.values import LabelCounts
 
 if TYPE_CHECKING:
@@ -233,3 +235,25 @@ def count_units(evidence: Evidence, side: str) -> int:
     """Return how many independent units a side has."""
     units = evidence.units[side]
     return len(evidence.sides[side].index) if units is None else int(units.max(initial=-1)) + 1
+
+
+def observed_design(evidence: Evidence) -> float:
+    """Return how much farther apart real and holdout lie than independent rows would.
+
+    The mean over columns of their total variation distance over its expectation under random relabelling;
+    used only when it lies clearly above 1.
+    """
+    if evidence.holdout is None:
+        return 1.0
+    ratios = []
+    for name in evidence.shared:
+        plan, there = evidence.plan[name], evidence.holdout.counts.columns.get(name)
+        here = evidence.real.counts.columns[name]
+        if not plan.is_paired or there is None or here.values.overflowed or there.values.overflowed:
+            continue
+        a, b = (code_counts(plan, side) for side in (here, there))
+        expected = expected_total_variation(a + b, int(a.sum()), int(b.sum())).mean
+        if expected > 0:
+            ratios.append(total_variation(a, b).value / expected)
+    mean = float(np.mean(ratios)) if len(ratios) >= 3 else 1.0
+    return mean if mean > max(1.3, 1 + 1.2 / np.sqrt(max(1, len(ratios)))) else 1.0

@@ -262,3 +262,11 @@ def count_pairs(plan: Plan, batch: Mapping[str, Canonical], pairs: Iterable[Pair
         for (a, b), table in flat.items():
             table += np.bincount(left[a] * sizes[b] + block[b], minlength=len(table))
     return Counts(0, {}, {(a, b): table.reshape(GROUPS, sizes[a], sizes[b]) for (a, b), table in flat.items()})
+
+
+def code_counts(plan: ColumnPlan, column: ColumnCounts) -> NDArray[np.int64]:
+    """Return the counts of a column's pair codes, missing left out."""
+    if isinstance(column.values, NumberCounts):
+        return column.values.binned(plan.edges)
+    codes = plan.label_codes(column.values.labels)
+    return np.bincount(codes, weights=column.values.counts, minlength=plan.n_codes).astype(np.int64)

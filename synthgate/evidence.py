@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgate.canonical import Labels, Numbers, kind_of, to_labels, to_numbers, to_vectors
-from synthgate.clusters import row_units, unit_designs
+from synthgate.clusters import observed_design, row_units, unit_designs
 from synthgate.counts import (
     ColumnCounts,
     Counts,
@@ -34,7 +34,6 @@ from synthgate.plan import Canonical, ColumnPlan, Plan, plan_column
 from synthgate.roles import Role
 from synthgate.sample import Sample
 from synthgate.sampling import build_sample
-from synthgate.statistics.distances import expected_total_variation, total_variation
 from synthgate.values import LabelCounts, NumberCounts
 
 if TYPE_CHECKING:
@@ -330,25 +329,7 @@ class Evidence:
 
     @cached_property
     def _observed_design(self) -> float:
-        """How much farther apart real and holdout lie than independent rows would.
-
-        The mean over columns of their total variation distance over its expectation under random relabelling;
-        used only when it lies clearly above 1.
-        """
-        if self.holdout is None:
-            return 1.0
-        ratios = []
-        for name in self.shared:
-            plan, there = self.plan[name], self.holdout.counts.columns.get(name)
-            here = self.real.counts.columns[name]
-            if not plan.is_paired or there is None or here.values.overflowed or there.values.overflowed:
-                continue
-            a, b = (code_counts(plan, side) for side in (here, there))
-            expected = expected_total_variation(a + b, int(a.sum()), int(b.sum())).mean
-            if expected > 0:
-                ratios.append(total_variation(a, b).value / expected)
-        mean = float(np.mean(ratios)) if len(ratios) >= 3 else 1.0
-        return mean if mean > max(1.3, 1 + 1.2 / np.sqrt(max(1, len(ratios)))) else 1.0
+        return observed_design(self)
 
     @cached_property
     def pairs(self) -> dict[str, Counts]:
@@ -373,14 +354,6 @@ class Evidence:
     def sample(self) -> Sample:
         """The sampled rows, with one dictionary per discrete column."""
         return build_sample(self)
-
-
-def code_counts(plan: ColumnPlan, column: ColumnCounts) -> NDArray[np.int64]:
-    """Return the counts of a column's pair codes, missing left out."""
-    if isinstance(column.values, NumberCounts):
-        return column.values.binned(plan.edges)
-    codes = plan.label_codes(column.values.labels)
-    return np.bincount(codes, weights=column.values.counts, minlength=plan.n_codes).astype(np.int64)
 
 
 def _has_both(side: Side, pair: PairName) -> bool:

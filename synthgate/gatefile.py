@@ -124,25 +124,20 @@ def load_gate(
     path = Path(source) if source else None
     node = read_yaml("", "gate") if path is None else read_yaml_file(path)
     node.refuse_unknown(KEYS)
-    if "version" in node.values and (node.values["version"] != VERSION or node.values["version"] is True):
-        raise GateFileError(
-            node.place("version"), f"version {shown(node.values['version'])}, expected {VERSION}", "write `version: 1`"
-        )
+    _refuse_version(node)
     name = preset or node.text("preset") or "default"
-    checks = apply(declared_checks(), read_preset(name, node.place("preset") if preset is None else "--preset").checks)
-    checks = apply(checks, node.mapping("checks"))
-    _refuse_code(node, checks)
-    if not checks:
-        raise GateFileError(node.place("checks"), "every check is skipped, so nothing would be judged", "keep one")
+    checks = _checks(node, name, node.place("preset") if preset is None else "--preset")
     folder = path.parent if path else Path()
-    data = {key: _data_path(node.text(key), folder) for key in ("real", "synthetic", "holdout", "metadata")}
     allow_code = node.flag("allow_code", default=False)
     missing = node.words("missing_values") if node.values.get("missing_values") is not None else None
     keys = _keys(node)
     return Gate(
         path=path,
         preset=name,
-        **data,
+        real=_data_path(node.text("real"), folder),
+        synthetic=_data_path(node.text("synthetic"), folder),
+        holdout=_data_path(node.text("holdout"), folder),
+        metadata=_data_path(node.text("metadata"), folder),
         targets=node.words("target"),
         seed=node.whole("seed", default=0, greatest=MAX_SEED),
         roles=_roles(node),
@@ -160,6 +155,22 @@ def load_gate(
         allow_code=allow_code,
         lines=node.lines,
     )
+
+
+def _checks(node: Node, preset: str, where: str) -> tuple[DeclaredCheck, ...]:
+    """Return the declared checks with the changes of the preset, then of the gate file."""
+    checks = apply(apply(declared_checks(), read_preset(preset, where).checks), node.mapping("checks"))
+    _refuse_code(node, checks)
+    if not checks:
+        raise GateFileError(node.place("checks"), "every check is skipped, so nothing would be judged", "keep one")
+    return checks
+
+
+def _refuse_version(node: Node) -> None:
+    if "version" in node.values and (node.values["version"] != VERSION or node.values["version"] is True):
+        raise GateFileError(
+            node.place("version"), f"version {shown(node.values['version'])}, expected {VERSION}", "write `version: 1`"
+        )
 
 
 def _refuse_code(node: Node, checks: tuple[DeclaredCheck, ...]) -> None:

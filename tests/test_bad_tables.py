@@ -221,7 +221,7 @@ def test_bad_places(tmp_path: Path) -> None:
     (tmp_path / "none.csv.dvc").write_text("outs:\n", encoding="utf-8")
     assert refused(tmp_path / "none.csv").fix.startswith("run 'dvc pull'")
     folder = refused(tmp_path)
-    assert "relational data sets (one file per table) are not supported yet" in folder.problem
+    assert "is a folder, expected one table" in folder.problem
     assert "no file matches" in refused(tmp_path / "*.parquet").problem
     os.mkfifo(tmp_path / "pipe.csv")
     assert "pipe" in refused(tmp_path / "pipe.csv").problem

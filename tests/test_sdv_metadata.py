@@ -155,10 +155,10 @@ def test_metadata_that_contradicts_itself_is_refused(content, match):
         read_tables_metadata(content)
 
 
-def test_a_composite_key_is_noted():
+def test_a_composite_key_is_kept_apart():
     found = read_metadata({**SINGLE, "primary_key": ["id", "who"]})
     assert found.keys == ("mail",)
-    assert any("composite" in note for note in found.notes)
+    assert found.composite_keys == (("id", "who"),)
 
 
 @pytest.mark.parametrize(

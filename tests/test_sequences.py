@@ -169,6 +169,15 @@ def test_known_sequences_widen_the_intervals_of_other_checks(sides):
     assert width(tied) > 2 * width(plain)  # a ward is drawn once per sequence, not once per row
 
 
+def test_one_sequence_beyond_the_real_range_is_one_case_and_not_one_per_step(sides):
+    real, synthetic, _ = sides
+    first = synthetic["patient"].to_numpy(zero_copy_only=False) == synthetic["patient"][0].as_py()
+    moved = synthetic["pulse"].to_numpy() + 100 * first
+    storm = synthetic.set_column(4, "pulse", pa.array(moved))
+    assert synthgate.evaluate(real, storm, only=["schema.ranges"]).failures()
+    assert not synthgate.evaluate(real, storm, only=["schema.ranges"], metadata=METADATA).failures()
+
+
 def test_a_holdout_of_known_sequences_is_told(sides):
     real, synthetic, _ = sides
     verdict = synthgate.evaluate(real, synthetic, holdout=real[:900], metadata=METADATA, only=["sequences.lengths"])

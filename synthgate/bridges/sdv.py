@@ -130,7 +130,7 @@ def read_metadata(source: str | Path | Mapping[str, Any]) -> Metadata:
 def read_tables_metadata(source: str | Path | Mapping[str, Any]) -> TablesMetadata:
     """Read SDV metadata of one table or several from a JSON file or a dictionary.
 
-    ``SINGLE_TABLE_V1``, ``MULTI_TABLE_V1`` and ``V1`` are read alike; a composite key is noted and not checked.
+    ``SINGLE_TABLE_V1``, ``MULTI_TABLE_V1`` and ``V1`` are read alike; a composite foreign key is noted and not checked.
 
     Raises
     ------

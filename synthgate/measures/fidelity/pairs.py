@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthgate.catalogue import Options, measure
-from synthgate.counts import GROUPS, PairName
-from synthgate.evidence import code_counts
+from synthgate.counts import GROUPS, PairName, code_counts
 from synthgate.findings import Estimate, Json, Ledger, Measured, Measurement, Skip
 from synthgate.measures.fidelity import compatible
 from synthgate.measures.fidelity.associations import correlations, entropy, theils_u

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from synthgate.canonical import Numbers
 from synthgate.catalogue import Options, measure
 from synthgate.clusters import count_units, unit_labels
 from synthgate.counts import ColumnCounts
@@ -47,6 +48,7 @@ def ranges(evidence: Evidence, options: Options) -> Measurement:
     for name in names:
         known = [side[name].numbers for side in (real, fresh) if name in side]
         ends = _beyond(known, evidence.synthetic.counts.columns[name].numbers)
+        ends = [_by_units(evidence, name, end) for end in ends]
         findings += [_range_finding(name, end, alpha, grouped=grouped) for end in ends]
     return summed_up(findings, "columns leave the real range", len(names))
 
@@ -63,6 +65,8 @@ class Beyond:
         Probability that fresh rows would put as many there.
     reach : float
         How far the farthest lies beyond, in lengths of the known range.
+    bound : float
+        The end of the known range.
     """
 
     where: str
@@ -70,6 +74,23 @@ class Beyond:
     of: int
     chance: float
     reach: float
+    bound: float
+
+
+def _chance(rows: int, of: int, total: int) -> float:
+    """Return the chance that the `rows` largest of all values are among the `of` fresh ones, not the `total` known."""
+    steps = np.arange(min(rows, 10_000))
+    return float(np.exp(np.log((of - steps) / (total + of - steps)).sum()))
+
+
+def _by_units(evidence: Evidence, name: str, end: Beyond) -> Beyond:
+    """Count parents or sequences instead of rows, where rows belong to such: their values leave the range together."""
+    units, column = evidence.units["synthetic"], evidence.synthetic.kept.get(name)
+    if units is None or not isinstance(column, Numbers) or not evidence.synthetic.is_whole:
+        return end
+    out = column.values < end.bound if end.where.startswith("below") else column.values > end.bound
+    known = sum(count_units(evidence, side) for side in evidence.sides if side != "synthetic")
+    return replace(end, chance=_chance(len(np.unique(units[out])), count_units(evidence, "synthetic"), known))
 
 
 def _beyond(known: list[NumberCounts], found: NumberCounts) -> list[Beyond]:
@@ -82,19 +103,14 @@ def _beyond(known: list[NumberCounts], found: NumberCounts) -> list[Beyond]:
         length = float(high - low) or 1e-300
         reach = (float(low - found.values[0]), float(found.values[-1] - high))
     ends = []
-    for where, chosen, far in (
-        ("below the real minimum", found.values < low, reach[0]),
-        ("above the real maximum", found.values > high, reach[1]),
+    for where, chosen, far, bound in (
+        ("below the real minimum", found.values < low, reach[0], float(low)),
+        ("above the real maximum", found.values > high, reach[1], float(high)),
     ):
         rows = int(found.counts[chosen].sum())
         if rows:
-            steps = np.arange(min(rows, 10_000))
-            chance = float(np.exp(np.log((of - steps) / (total + of - steps)).sum()))
-            ends.append(
-                Beyond(
-                    where, rows, of, chance, far / length if np.isfinite(far) and np.isfinite(length) else float("inf")
-                )
-            )
+            beyond = far / length if np.isfinite(far) and np.isfinite(length) else float("inf")
+            ends.append(Beyond(where, rows, of, _chance(rows, of, total), beyond, bound))
     return ends
 
 
