@@ -179,7 +179,7 @@ def test_the_arguments_reach_evaluate_as_given(monkeypatch, tmp_path):
     assert seen == {
         "real": "r", "synthetic": "s", "holdout": "h", "target": ("a", "b"), "gate": Path("g"), "preset": "share",
         "metadata": Path("m"), "only": ("x",), "skip": ("y",), "seed": 7, "missing_values": ("", "?"),
-        "baseline": Path("o"), "cache": True, "risk_file": None,
+        "baseline": Path("o"), "cache": True, "risk_file": None, "show_rows": False,
     }  # fmt: skip
 
 

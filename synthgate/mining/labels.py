@@ -53,9 +53,9 @@ class Rising(Rule):
         applies = ~np.isnan(key) & ~np.isnan(column)
         at = np.flatnonzero(applies)
         at = at[np.argsort(key[at], kind="stable")]
-        steps = np.diff(column[at])
+        before, after = column[at[:-1]], column[at[1:]]
         broken = np.zeros(rows.size, bool)
-        broken[at[1:]] = steps > 0 if self.falling else steps < 0
+        broken[at[1:]] = after > before if self.falling else after < before
         return Tested(applies, broken)
 
     def words(self) -> str:

@@ -110,6 +110,8 @@ class Mined:
     skipped: tuple[Skip, ...]
 
 
+# sums and products of numbers near the end of their range are infinite, and hold no rule
+@np.errstate(over="ignore", invalid="ignore")
 def mine(evidence: Evidence) -> Mined:
     """Find what always holds in the real rows and in the holdout.
 
