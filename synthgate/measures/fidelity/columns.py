@@ -19,11 +19,13 @@ from synthgate.statistics.distances import (
     FloatArray,
     IntArray,
     Reference,
+    Steps,
     careless_total_variation,
     expected_kolmogorov_smirnov,
     expected_total_variation,
     jensen_shannon,
     kolmogorov_smirnov,
+    steps_of,
     total_variation,
     uniform_kolmogorov_smirnov,
     wasserstein,
@@ -78,6 +80,7 @@ def columns(evidence: Evidence, options: Options) -> Measurement:
         found, shape = _column(evidence, evidence.plan[name], z)
         findings.extend(found)
         shapes.append(shape)
+    known = {n: e.value for n, e in zip(names, shapes, strict=True) if evidence.plan[n].role.is_continuous}
     score = average(shapes, z=z, least=LEAST_SCALE / 2)
     at = score.position.value if score.position else score.value
     return Measurement(
@@ -89,7 +92,7 @@ def columns(evidence: Evidence, options: Options) -> Measurement:
         score=score,
         ledger=Ledger(len(names), tuple(skipped)),
         power=_power(evidence, z),
-        details={"sdmetrics": compatible.column_shapes(evidence)},
+        details={"sdmetrics": compatible.column_shapes(evidence, known)},
     )
 
 
@@ -129,11 +132,12 @@ def _column(evidence: Evidence, plan: ColumnPlan, z: float) -> tuple[list[Measur
     missing = _missing(plan, real, synthetic, holdout, z)
     if plan.role.is_discrete:
         return [_finding("tv_complement", plan, estimate, details), missing, *shown], estimate
-    shape = _ks_estimate(real, synthetic, holdout, z, evidence.design_of(plan.name))
+    steps = steps_of(real.numbers, synthetic.numbers)
+    shape = _ks_estimate((real, synthetic, holdout), steps, z, evidence.design_of(plan.name))
     if any(e.position is not None and e.position.value < TOLD_BELOW for e in (shape, estimate)):
         details["traits"] = traits(plan, real.numbers, synthetic.numbers)
     _, spread = real.numbers.mean_std()
-    gap = wasserstein(real.numbers, synthetic.numbers)
+    gap = wasserstein(real.numbers, synthetic.numbers, steps)
     if spread > 0 and np.isfinite(gap / spread):
         shown.append(_shown(plan, "wasserstein_distance", gap / spread, "real standard deviations"))
     found = [_finding("ks_complement", plan, shape, details), _finding("binned_tv_complement", plan, estimate, {})]
@@ -235,14 +239,15 @@ def drifted(fresh: Reference, measured: Distance, n: int, h: int, m: int) -> Ref
 
 
 def _ks_estimate(
-    real: ColumnCounts, synthetic: ColumnCounts, holdout: ColumnCounts | None, z: float, design: float
+    sides: tuple[ColumnCounts, ColumnCounts, ColumnCounts | None], steps: Steps, z: float, design: float
 ) -> Estimate:
+    real, synthetic, holdout = sides
     n, m = real.present, synthetic.present
     fresh = expected_kolmogorov_smirnov(n, m)
     if holdout is not None and holdout.present:
         measured = kolmogorov_smirnov(real.numbers, holdout.numbers)
         fresh = drifted(fresh, measured, n, holdout.present, m)
-    distance = kolmogorov_smirnov(real.numbers, synthetic.numbers)
+    distance = kolmogorov_smirnov(real.numbers, synthetic.numbers, steps)
     careless = uniform_kolmogorov_smirnov(real.numbers)
     return place(distance, fresh, careless, z, least=LEAST_SCALE, most=MOST_SCALE, design=design)
 

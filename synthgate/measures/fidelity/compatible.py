@@ -55,24 +55,32 @@ class PairTrends:
     pearson: Mapping[str, NDArray[np.float64]]
 
 
-def column_shapes(evidence: Evidence) -> Json:
-    """Return Column Shapes: ``KSComplement`` or ``TVComplement`` per column, and their mean."""
+def column_shapes(evidence: Evidence, measured: Mapping[str, float] | None = None) -> Json:
+    """Return Column Shapes: ``KSComplement`` or ``TVComplement`` per column, and their mean.
+
+    `measured` holds complements of the Kolmogorov-Smirnov distance of values that were not rounded.
+    """
     scores: dict[str, Json] = {}
     for name in evidence.shared:
         plan = evidence.plan[name]
         real, synthetic = evidence.real.counts.columns[name], evidence.synthetic.counts.columns[name]
         if plan.is_paired and not real.values.overflowed and not synthetic.values.overflowed:
-            score = ks_complement(real, synthetic) if plan.role.is_continuous else tv_complement(real, synthetic)
+            continuous = plan.role.is_continuous
+            known_here = (measured or {}).get(name)
+            score = ks_complement(real, synthetic, known_here) if continuous else tv_complement(real, synthetic)
             scores[name] = None if np.isnan(score) else score
     known = [s for s in scores.values() if isinstance(s, float)]
     return {"column_shapes": float(np.mean(known)) if known else None, "columns": scores}
 
 
-def ks_complement(real: ColumnCounts, synthetic: ColumnCounts) -> float:
-    """Return SDMetrics' ``KSComplement``, NaN when a side has no value."""
+def ks_complement(real: ColumnCounts, synthetic: ColumnCounts, known: float | None = None) -> float:
+    """Return SDMetrics' ``KSComplement``, NaN when a side has no value; `known` where rounding changes nothing."""
     if not real.present or not synthetic.present:
         return float("nan")
-    return 1 - kolmogorov_smirnov(_rounded(real.numbers), _rounded(synthetic.numbers)).value
+    a, b = _rounded(real.numbers), _rounded(synthetic.numbers)
+    if known is not None and a is real.numbers and b is synthetic.numbers:
+        return known
+    return 1 - kolmogorov_smirnov(a, b).value
 
 
 def _rounded(counts: NumberCounts) -> NumberCounts:

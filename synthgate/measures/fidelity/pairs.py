@@ -12,14 +12,8 @@ from synthgate.findings import Estimate, Json, Ledger, Measured, Measurement, Sk
 from synthgate.measures.fidelity import compatible
 from synthgate.measures.fidelity.associations import correlations, entropy, theils_u
 from synthgate.measures.fidelity.columns import drifted
-from synthgate.statistics.distances import (
-    IntArray,
-    careless_total_variation,
-    cramers_v,
-    expected_total_variation,
-    mutual_information,
-    total_variation,
-)
+from synthgate.measures.fidelity.pair_scores import PairScore, score_pairs
+from synthgate.statistics.distances import FloatArray, IntArray
 from synthgate.statistics.intervals import z_value
 from synthgate.statistics.positions import average, place
 
@@ -51,10 +45,10 @@ def pairs(evidence: Evidence, options: Options) -> Measurement:
     compatible_scores = compatible.pair_trends(evidence)
     correlated = correlations(evidence.sample, compatible_scores)
     jackknife, collected, entropies = _Jackknife(len(names)), _Collected(evidence), Entropies()
-    for pair in names:
-        jackknife.add(evidence, pair)
-        known = {"sdmetrics": compatible_scores.pairs.get(pair), **correlated.of_pair(pair)}
-        collected.add(_pair(evidence, pair, z, known, entropies))
+    for found in score_pairs(evidence, names):
+        jackknife.add(found.without)
+        known = {"sdmetrics": compatible_scores.pairs.get(found.pair), **correlated.of_pair(found.pair)}
+        collected.add(_pair(evidence, found, z, known, entropies))
     estimates, strengths = collected.estimates, collected.strengths
     if max(strengths) < LEAST_SCALE / 2:
         return Measurement.missing("no two columns of the real table depend on each other measurably at this size")
@@ -94,14 +88,10 @@ class _Jackknife:
         self.pairs = pairs
         self.means = {"real": np.zeros(GROUPS), "synthetic": np.zeros(GROUPS)}
 
-    def add(self, evidence: Evidence, pair: PairName) -> None:
-        """Add one pair's scores without each of the groups."""
-        whole = {side: evidence.pair_tables[side][pair] for side in self.means}
-        for side, other in (("real", "synthetic"), ("synthetic", "real")):
-            fixed = whole[other] / max(1, whole[other].sum())
-            left = whole[side] - evidence.pairs[side].pairs[pair]
-            total = np.maximum(1, left.sum(axis=(1, 2), keepdims=True))
-            self.means[side] += 0.5 * np.abs(left / total - fixed).sum(axis=(1, 2)) / self.pairs
+    def add(self, without: FloatArray) -> None:
+        """Add one pair's distances without each of the groups, of real and of synthetic rows."""
+        for means, distances in zip(self.means.values(), without, strict=True):
+            means += distances / self.pairs
 
     def half_width(self) -> float:
         """Return the half width of the mean score's 95 % interval."""
@@ -181,36 +171,31 @@ def _is_flat(evidence: Evidence, name: str) -> bool:
     return seen + (column.missing > 0) < 2
 
 
-def _uncertainty(table: IntArray, pair: PairName, side: str, information: float, entropies: Entropies) -> Json:
+def _uncertainty(evidence: Evidence, found: PairScore, side: str, entropies: Entropies) -> Json:
     """Return Theil's U in both directions; a column's entropy is the same in all its pairs, and computed once."""
-    for name, axis in zip(pair, (1, 0), strict=True):
+    for name, axis in zip(found.pair, (1, 0), strict=True):
         if (side, name) not in entropies:
-            entropies[side, name] = entropy(table.sum(axis=axis))
-    return theils_u(information, (entropies[side, pair[0]], entropies[side, pair[1]]))
+            entropies[side, name] = entropy(evidence.pair_tables[side][found.pair].sum(axis=axis))
+    first, second = found.pair
+    return theils_u(found.information[side], (entropies[side, first], entropies[side, second]))
 
 
-def _pair(evidence: Evidence, pair: PairName, z: float, known: dict[str, Json], entropies: Entropies) -> Measured:
-    real, synthetic = evidence.pair_tables["real"][pair], evidence.pair_tables["synthetic"][pair]
-    holdout = evidence.pair_tables.get("holdout", {}).get(pair)
-    n, m = int(real.sum()), int(synthetic.sum())
-    fresh = expected_total_variation(real if holdout is None else real + holdout, n, m)
-    if holdout is not None:
-        fresh = drifted(fresh, total_variation(real, holdout), n, int(holdout.sum()), m)
-    independent = np.outer(real.sum(axis=1), real.sum(axis=0)) / max(1, n) ** 2
-    careless = careless_total_variation(real, independent, max(1, m))
-    design = evidence.design_of(*pair)
-    estimate = place(total_variation(real, synthetic), fresh, careless, z, least=LEAST_SCALE, design=design)
+def _pair(evidence: Evidence, found: PairScore, z: float, known: dict[str, Json], entropies: Entropies) -> Measured:
+    fresh, careless = found.fresh, found.careless
+    if found.held is not None and evidence.holdout is not None:
+        fresh = drifted(fresh, found.held, evidence.real.rows, evidence.holdout.rows, evidence.synthetic.rows)
+    design = evidence.design_of(*found.pair)
+    estimate = place(found.distance, fresh, careless, z, least=LEAST_SCALE, design=design)
     at = estimate.position.value if estimate.position else 0.0
     strength = max(0.0, careless - fresh.mean * design)
-    information = {"real": mutual_information(real), "synthetic": mutual_information(synthetic)}
     details: dict[str, Json] = {
         "dependence": strength,
-        "association_real": cramers_v(real),
-        "association_synthetic": cramers_v(synthetic),
-        "mutual_information_real": information["real"],
-        "mutual_information_synthetic": information["synthetic"],
-        "theils_u_real": _uncertainty(real, pair, "real", information["real"], entropies),
-        "theils_u_synthetic": _uncertainty(synthetic, pair, "synthetic", information["synthetic"], entropies),
+        "association_real": found.association["real"],
+        "association_synthetic": found.association["synthetic"],
+        "mutual_information_real": found.information["real"],
+        "mutual_information_synthetic": found.information["synthetic"],
+        "theils_u_real": _uncertainty(evidence, found, "real", entropies),
+        "theils_u_synthetic": _uncertainty(evidence, found, "synthetic", entropies),
         **known,
     }
     message = (
@@ -220,7 +205,9 @@ def _pair(evidence: Evidence, pair: PairName, z: float, known: dict[str, Json], 
     if at < 0.5:
         there, here = details["association_real"], details["association_synthetic"]
         message += f"; association {there:.2f} in real, {here:.2f} in synthetic"
-    return Measured(metric="contingency_similarity", message=message, estimate=estimate, columns=pair, details=details)
+    return Measured(
+        metric="contingency_similarity", message=message, estimate=estimate, columns=found.pair, details=details
+    )
 
 
 def _information(found: Measured) -> Measured:

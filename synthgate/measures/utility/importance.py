@@ -38,6 +38,8 @@ DRAWS = 300
 SHOWN = 10
 PARTS = 4
 LEAST_RANK_AGREEMENT = 0.2
+WIDEST = 0.6
+"""Length of an interval, on a scale of 1, from which on one number for all columns says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +260,9 @@ def _sum_up(
         return Measurement(reason=why, findings=tuple(findings), ledger=Ledger(len(findings), tuple(skips)))
     places = [estimate.position for estimate in scores if estimate.position]
     value, low, high = (float(np.mean([getattr(at, end) for at in places])) for end in ("value", "low", "high"))
+    if high - low > WIDEST:
+        why = f"the order in which columns matter for {names} cannot be told from noise; each is compared on its own"
+        return Measurement(reason=why, findings=tuple(findings), ledger=Ledger(len(findings), tuple(skips)))
     return Measurement(
         reason=f"columns that matter for {names} rank after synthetic training as after real training: {value:.0%}",
         findings=tuple(findings),
