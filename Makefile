@@ -25,10 +25,10 @@ demo: .venv/ready
 	@echo "The pair has two flaws planted in it: synthgate/demo_data/README.md says which."
 
 test: .venv/ready-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 slow: .venv/ready-test
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n auto -m slow
 
 lint: .venv/ready-lint
 	$(BIN)/ruff check .
