@@ -296,10 +296,8 @@ def test_keys_score_the_same():
     assert abs(ours(evidence, "KeyUniqueness").score.value - expected) <= TOLERANCE
 
 
-def shared_pairs():
-    from conftest import SHARED
-
-    folders = [f for group in ("paper", "single", "wide") for f in sorted((SHARED / group).glob("*")) if f.is_dir()]
+def shared_pairs(shared):
+    folders = [f for group in ("paper", "single", "wide") for f in sorted((shared / group).glob("*")) if f.is_dir()]
     return [(folder.name, file) for folder in folders for file in sorted((folder / "synthetic").glob("*.parquet"))]
 
 
@@ -325,7 +323,7 @@ def typed(table, sdtypes):
 
 @pytest.mark.slow
 def test_every_published_and_generated_pair_scores_the_same(shared_data):
-    pairs = shared_pairs()
+    pairs = shared_pairs(shared_data)
     assert len(pairs) > 40
     for _, file in pairs:
         folder = file.parents[1]

@@ -46,6 +46,8 @@ FEWEST_ROWS = 149
 """Rows that a rule has to hold in: then it is broken in less than 2 % of rows, at 95 % (rule of three)."""
 LUCK = 1e-3
 ENFORCED_SHARE = 0.05
+PILED_UP = 2.0
+"""How many times as many values lie at a bound that is enforced as at the next value inside."""
 ENFORCED_ROWS = 50
 MOST_RULES = 60
 MOST_SKIPS = 20
@@ -232,11 +234,26 @@ def is_tight(rule: Rule, probe: Rows) -> bool:
 def is_enforced(rule: Rule, rows: Rows) -> bool:
     """Whether many rows lie close to the edge of a rule, so that chance would have put some beyond it."""
     if isinstance(rule, Bound):
-        return True
+        return _is_piled_up(rule, rows)
     if not isinstance(rule, Order) or rows.roles[rule.columns[0]] is not Role.DATETIME:
         return False
     share, near = edge_share(_gaps(rule, rows))
     return share >= ENFORCED_SHARE and near >= ENFORCED_ROWS
+
+
+def _is_piled_up(rule: Bound, rows: Rows) -> bool:
+    """Whether a bound is natural (zero), or more values lie at it than at the next one inside.
+
+    The counts of a tail that merely ends there fall towards the end, and other rows may well lie beyond it.
+    """
+    if rule.edge == 0 and not rule.upper:
+        return True
+    values = rows.numbers[rule.columns[0]]
+    inside = values[values < rule.edge] if rule.upper else values[values > rule.edge]
+    if not len(inside):
+        return True
+    following = inside.max() if rule.upper else inside.min()
+    return bool((values == rule.edge).sum() >= PILED_UP * (values == following).sum())
 
 
 def _gaps(rule: Order, rows: Rows) -> Floats:
