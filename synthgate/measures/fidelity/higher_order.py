@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from synthgate.evidence import Evidence
 
 LEAST_SCALE = 0.1
+SURE = 0.998
+"""Level of the intervals of all triples together: sparse tables leave the normal curve in the tails."""
 LEAST_MEAN_SCALE = 0.05
 CHUNK = 250
 EXPLAINS = 0.6
@@ -88,7 +90,7 @@ def higher_order(evidence: Evidence, options: Options) -> Measurement:
     if min(joint.rows["real"], joint.rows["synthetic"]) < GROUPS:
         return Measurement.missing("too few rows for three-way tables")
     scores = _scores(joint, triples)
-    z = z_value(looks=candidates)
+    z = z_value(SURE, looks=candidates)
     estimates = [_estimate(evidence, joint, scores, at, z) for at in range(len(triples))]
     half = _half_width(scores) * evidence.design_effect
     score = average(estimates, least=LEAST_MEAN_SCALE, half=half)
