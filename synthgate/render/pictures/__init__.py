@@ -5,7 +5,7 @@ stand in the tables and in ``result.json``.
 """
 
 from synthgate.render.pictures.attacks import Curve, log_place, roc
-from synthgate.render.pictures.distributions import Distribution, distribution, steps
+from synthgate.render.pictures.distributions import HEIGHT, WIDTH, Distribution, distribution, steps
 from synthgate.render.pictures.learning import Calibration, calibration, confusion
 from synthgate.render.pictures.matrices import (
     SHOWN_CONTINGENCIES,
@@ -23,7 +23,7 @@ from synthgate.render.pictures.shares import Twins, risks, slice_rules
 from synthgate.render.pictures.slices import Slice, slices
 
 __all__ = [
-    "SHOWN_CONTINGENCIES", "Broken", "Bullets", "Calibration", "Contingency", "Curve", "Distribution", "Heat",
+    "HEIGHT", "SHOWN_CONTINGENCIES", "WIDTH", "Broken", "Bullets", "Calibration", "Contingency", "Curve", "Distribution", "Heat",
     "Heatmap", "Scale", "Slice", "Twins", "broken", "bullets", "calibration", "confusion", "contingency",
     "correlations", "distribution", "heatmap", "log_place", "matrix", "number", "numbers", "present", "risks", "roc",
     "scale", "slice_rules", "slices", "steps", "texts", "triples",
