@@ -23,8 +23,8 @@ from synthgate.render.pictures.shares import Twins, risks, slice_rules
 from synthgate.render.pictures.slices import Slice, slices
 
 __all__ = [
-    "HEIGHT", "SHOWN_CONTINGENCIES", "WIDTH", "Broken", "Bullets", "Calibration", "Contingency", "Curve", "Distribution", "Heat",
-    "Heatmap", "Scale", "Slice", "Twins", "broken", "bullets", "calibration", "confusion", "contingency",
-    "correlations", "distribution", "heatmap", "log_place", "matrix", "number", "numbers", "present", "risks", "roc",
-    "scale", "slice_rules", "slices", "steps", "texts", "triples",
+    "HEIGHT", "SHOWN_CONTINGENCIES", "WIDTH", "Broken", "Bullets", "Calibration", "Contingency", "Curve",
+    "Distribution", "Heat", "Heatmap", "Scale", "Slice", "Twins", "broken", "bullets", "calibration", "confusion",
+    "contingency", "correlations", "distribution", "heatmap", "log_place", "matrix", "number", "numbers", "present",
+    "risks", "roc", "scale", "slice_rules", "slices", "steps", "texts", "triples",
 ]  # fmt: skip

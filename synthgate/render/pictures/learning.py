@@ -63,13 +63,16 @@ def _line(found: Any) -> Line | None:
 
 
 def confusion(finding: Finding) -> Contingency | None:
-    """Return what models take each class for, from ``details["confusion"]``: shares of each true class."""
+    """Return what a model takes each class for, from ``details["confusion"]``: shares of each true class."""
     found = finding.measured.details.get("confusion")
-    classes = texts(found.get("classes")) if isinstance(found, Mapping) else None
-    if not classes or not isinstance(found, Mapping):
+    sides = {side: found.get(side) for side in ("real", "synthetic")} if isinstance(found, Mapping) else {}
+    named = {side: one for side, one in sides.items() if isinstance(one, Mapping)}
+    classes = {side: texts(one.get("classes")) for side, one in named.items()}
+    names = classes.get("real")
+    if not names or names != classes.get("synthetic"):
         return None
-    real, synthetic = (matrix(found.get(side), len(classes), len(classes)) for side in ("real", "synthetic"))
+    real, synthetic = (matrix(named[side].get("shares"), len(names), len(names)) for side in ("real", "synthetic"))
     if real is None or synthetic is None:
         return None
-    sides = [("Trained on real", shaded(real, 1.0)), ("Trained on synthetic", shaded(synthetic, 1.0))]
-    return Contingency(finding, classes, classes, sides)
+    both = [("Trained on real", shaded(real, 1.0)), ("Trained on synthetic", shaded(synthetic, 1.0))]
+    return Contingency(finding, names, names, both)

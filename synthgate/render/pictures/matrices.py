@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from synthgate.findings import Finding
-from synthgate.render.pictures.reading import matrix, texts
+from synthgate.render.pictures.reading import filled, matrix, texts
 
 HEAT_LEVELS = 9
 SHOWN_CONTINGENCIES = 6
 TABLE_CELLS = 900
+HIDDEN = -1.0
+"""Stands for the share of so few real rows that it is not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,9 @@ def contingency(finding: Finding) -> Contingency | None:
     rows, columns = texts(found.get("rows")), texts(found.get("columns"))
     if not rows or not columns:
         return None
-    tables = [matrix(found.get(side), len(rows), len(columns)) for side in ("real", "synthetic")]
-    real, synthetic = tables
+    real, synthetic = (
+        matrix(filled(found.get(side), HIDDEN), len(rows), len(columns)) for side in ("real", "synthetic")
+    )
     if real is None or synthetic is None:
         return None
     top = max(*map(max, real), *map(max, synthetic), 1e-9)
@@ -113,5 +116,9 @@ def contingency(finding: Finding) -> Contingency | None:
 
 
 def shaded(table: Sequence[Sequence[float]], top: float) -> list[list[tuple[float, str]]]:
-    """Return shares with their levels of colour; the area of the colour grows with the share, up to `top`."""
-    return [[(share, _sequential(math.sqrt(max(0.0, share) / top))) for share in row] for row in table]
+    """Return shares with their levels of colour, the square root of the share up to `top`; a hidden one is NaN."""
+
+    def cell(share: float) -> tuple[float, str]:
+        return (math.nan if share == HIDDEN else share), _sequential(math.sqrt(max(0.0, share) / top))
+
+    return [[cell(share) for share in row] for row in table]

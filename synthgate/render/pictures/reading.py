@@ -43,6 +43,14 @@ def matrix(value: Any, rows: int, columns: int) -> list[list[float]] | None:
     return good if len(good) == rows else None
 
 
+def filled(value: Any, hidden: float) -> Any:
+    """Return a matrix with `hidden` where a cell is None; whatever is no matrix stays as it is."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return value
+    lines = [line if isinstance(line, Sequence) and not isinstance(line, str) else [line] for line in value]
+    return [[hidden if cell is None else cell for cell in line] for line in lines]
+
+
 def coordinate(value: float) -> str:
     """Return a coordinate: short, and never in scientific notation."""
     return f"{value:.1f}".removesuffix(".0")

@@ -13,11 +13,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
-
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = (
@@ -120,9 +120,7 @@ class Tab:
         return answer["result"].get("value")
 
     def resize(self, width: int, height: int) -> None:
-        self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
-        )
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
 
     def emulate(self, *, dark: bool = False, media: str = "") -> None:
         features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
@@ -164,6 +162,28 @@ class Tab:
 
 def _binary() -> str | None:
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+def axe_source() -> str:
+    """Return axe-core's script; the test is skipped where the package that holds it is not installed."""
+    found = find_spec("axe_core_python")
+    if found is None or not found.submodule_search_locations:
+        pytest.skip("axe-core-python is not installed: it is in the dependency group `test`")
+    return (Path(found.submodule_search_locations[0]) / "axe.min.js").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def find_violations() -> Callable[[Tab], list[str]]:
+    """Return a function that lists what axe-core calls serious or critical on a page (WCAG 2.2 AA and below)."""
+    source = axe_source()
+
+    def find(tab: Tab) -> list[str]:
+        tab.run(source + "; undefined")
+        found = tab.run("axe.run(document, {preload: false, resultTypes: ['violations']}).then((r) => r.violations)")
+        bad = [one for one in found if one["impact"] in ("serious", "critical")]
+        return [f"{one['id']}: {one['help']}: {one['nodes'][0]['html'][:300]} ({len(one['nodes'])})" for one in bad]
+
+    return find
 
 
 @pytest.fixture(scope="session")
