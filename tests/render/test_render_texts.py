@@ -50,7 +50,7 @@ def test_console_names_what_failed_what_is_open_and_every_family(verdict):
     shown = console.render(verdict, color=False)
     assert shown.startswith("✕ FAIL\n")
     assert "\x1b" not in shown
-    assert "privacy.attributes (required)" in shown
+    assert "privacy.linkability (required)" in shown
     for family in story.families(verdict):
         assert re.search(rf"^. {story.family_title(family)} ", shown, re.MULTILINE)
     assert len(shown.splitlines()) < 70
@@ -102,9 +102,9 @@ def test_blocking_failures_come_before_warnings_and_privacy_first(verdict):
     order = [check.id for check in story.troubles(verdict)]
     assert order == [
         "schema.formats", "privacy.membership", "fidelity.columns", "fidelity.pairs", "schema.types",
-        "coverage.categories",
+        "constraints.declared", "fidelity.detection", "fidelity.higher_order", "coverage.categories",
     ]  # fmt: skip
-    assert story.left_open(verdict)[0].id == "privacy.attributes"
+    assert story.left_open(verdict)[0].id == "privacy.linkability"
 
 
 def test_findings_are_ranked_by_status_then_by_how_bad(verdict):
