@@ -42,6 +42,7 @@ def broken(findings: Iterable[Finding], most: int) -> list[Broken]:
         rule = next((text for text in (names[1], names[2], names[0]) if isinstance(text, str)), None)
         if rule is None or "broken" not in details or len(out) == most:
             continue
-        counts = (number(details.get(key)) for key in ("broken", "rows", "broken_in_real"))
-        out.append(Broken(rule, finding, *counts))
+        # a rule that was mined holds in every real row
+        in_real = details.get("broken_in_real", 0 if "real_rows" in details else None)
+        out.append(Broken(rule, finding, *map(number, (details["broken"], details.get("rows"), in_real))))
     return out

@@ -10,6 +10,10 @@ from synthgate.findings import Estimate, Finding, Limit
 from synthgate.render.pictures.reading import coordinate
 from synthgate.render.text import TIMES
 
+QUARTER = 0.25
+NO_SCORES = ("importance_rank_correlation", "permutation_importance")
+"""Findings on models that are no score of one, and have another scale."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bullet:
@@ -30,9 +34,16 @@ class Bullets:
 
 
 def bullets(findings: Iterable[Finding], most: int) -> Bullets | None:
-    """Return models' scores (those with ``details["model"]``) on one axis, with floor, ceiling and interval."""
-    chosen = [f for f in findings if "model" in f.measured.details and _has_baselines(f)]
-    return _bullets([(str(f.measured.details["model"]), f) for f in chosen[:most]])
+    """Return models' scores, whole and on slices, on one axis, with floor, ceiling and interval."""
+    chosen = [(_model(f), f) for f in findings if f.measured.metric not in NO_SCORES and _has_baselines(f)]
+    return _bullets([(label, f) for label, f in chosen if label is not None][:most])
+
+
+def _model(finding: Finding) -> str | None:
+    """Return what a score of a model is about: the slice of the rows, else the model."""
+    details = finding.measured.details
+    found = details.get("slice", details.get("model"))
+    return str(found) if found is not None and ("model" in details or "tstr" in details) else None
 
 
 def triples(findings: Iterable[Finding], most: int) -> Bullets | None:
@@ -56,7 +67,9 @@ def _bullets(chosen: list[tuple[str, Finding]]) -> Bullets | None:
     if not known:
         return None
     low, high = min(0.0, *ends), max(1.0 if max(ends) <= 1 else 0.0, *ends)
-    length = (high - low) or 1.0
+    step = QUARTER if high - low <= 2 else (high - low) / 4
+    first, last = math.floor(low / step), math.ceil(high / step)
+    low, length = first * step, (last - first) * step
 
     def at(value: float | None) -> str:
         return "" if value is None or not math.isfinite(value) else coordinate((value - low) / length * 1000)
@@ -65,7 +78,7 @@ def _bullets(chosen: list[tuple[str, Finding]]) -> Bullets | None:
     for label, finding, e in known:
         places = {"zero": at(0.0), "value": at(e.value), "low": at(e.low), "high": at(e.high)}
         rows.append(Bullet(label, e, finding, {**places, "floor": at(e.floor), "ceiling": at(e.ceiling)}))
-    return Bullets(rows, [(at(low + length * k / 4), low + length * k / 4) for k in range(5)])
+    return Bullets(rows, [(at(k * step), k * step) for k in range(first, last + 1)])
 
 
 @dataclass(frozen=True, slots=True)
