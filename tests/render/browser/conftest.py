@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -105,8 +105,6 @@ class Tab:
     chromium: Chromium
     session: str
     url: str
-    seconds: float = 0.0
-    _seen: list[dict[str, Any]] = field(default_factory=list)
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         return self.chromium.call(method, self.session, **params)
@@ -211,10 +209,8 @@ def open_tab(chromium: Chromium) -> Iterator[Callable[..., Tab]]:
         for domain in ("Page", "Runtime", "Network", "Log"):
             tab.call(f"{domain}.enable")
         tab.resize(width, height)
-        start = time.process_time()
         tab.call("Page.navigate", url=tab.url)
         chromium.wait_for("Page.loadEventFired", session)
-        tab.seconds = time.process_time() - start
         return tab
 
     yield open_file
