@@ -66,7 +66,7 @@
 
   // Numbers under the pointer, read from the chart's own table.
   const cells = (row) => [...row.cells].map((cell) => cell.textContent.trim());
-  for (const figure of all("figure.plot")) {
+  for (const figure of all("figure.plot[data-kind]")) {
     const [svg, readout] = [figure.querySelector("svg"), figure.querySelector(".readout")];
     const rows = all("tbody tr", figure);
     const heads = all("thead th", figure).map((head) => head.textContent.toLowerCase());

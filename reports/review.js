@@ -19,8 +19,12 @@
   tell();
   one("sign").hidden = false;
 
-  // JSON strings are YAML strings.
-  const text = (value) => JSON.stringify(value).replace(/[\u007f-\uffff]/g, (c) => "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0"));
+  // JSON strings are YAML strings, but for characters beyond 16 bits, which YAML writes whole.
+  const escaped = (c) => {
+    const code = c.codePointAt(0).toString(16);
+    return code.length > 4 ? "\\U" + code.padStart(8, "0") : "\\u" + code.padStart(4, "0");
+  };
+  const text = (value) => JSON.stringify(value).replace(/[\u{7f}-\u{10ffff}]/gu, escaped);
   const local = (day) => new Date(day.getTime() - day.getTimezoneOffset() * 60000).toISOString().slice(0, 10);
   const signOff = (verdict) => {
     const data = document.body.dataset;

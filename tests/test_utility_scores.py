@@ -129,3 +129,17 @@ def test_the_interval_covers_the_true_ratio_as_often_as_it_says():
         _, low, high = make_skills(synthetic=synthetic, real=real, train=train).ratio_interval()
         hits += low <= 0.9 <= high
     assert 0.93 < hits / runs < 0.99
+
+
+def test_confusion_tells_shares_of_each_class_and_leaves_out_rare_ones():
+    truth = np.repeat([0, 1, 2], [20, 10, 9])
+    chances = np.eye(3)[np.r_[np.zeros(15, int), np.full(5, 2), np.ones(10, int), np.full(9, 2)]]
+    found = scores.confusion(truth, chances, ["a", "b", "rare"])
+    assert found == {"classes": ["a", "b"], "shares": [[0.75, 0.0], [0.0, 1.0]]}
+
+
+def test_confusion_of_many_classes_shows_the_most_frequent():
+    truth = np.repeat(np.arange(20), np.arange(30, 10, -1))
+    found = scores.confusion(truth, np.eye(20)[truth], [str(k) for k in range(20)])
+    assert found["classes"] == [str(k) for k in range(12)]
+    assert found["shares"] == np.eye(12).tolist()

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 SHOWN_FINDINGS = 50
 """Findings of one check on the page; the rest are counted there and stand in ``result.json``."""
 SHOWN_WORST = 3
+SHOWN_BARS = 12
+SHOWN_MODELS = 4
 SHOWN_IN_FRAGMENT = 6
 PLAIN = re.compile(r"[a-z][a-zA-Z0-9_.-]{1,60}")
 
@@ -70,7 +72,7 @@ def pages() -> Environment:
         lstrip_blocks=True,
     )
     words = tomllib.loads(source("glossary.toml"))
-    for function in (text.name, text.short, text.number, text.plain, text.percent, text.count, text.listed):
+    for function in (text.name, text.short, text.number, text.plain, text.percent, text.count, text.listed, text.place):
         pages.filters[function.__name__] = function
     pages.filters["sentence"] = text.sentence
     pages.filters["term"] = lambda word: words["terms"].get(word, "")
@@ -100,8 +102,8 @@ def _scale(finding: Finding, each: Limit) -> pictures.Scale | None:
 def _view(verdict: Verdict) -> dict[str, Any]:
     """Return what the templates show."""
     grouped = story.families(verdict)
-    cards = [family for family in story.CARDS if family in grouped]
-    cards += [family for family in grouped if family not in cards]
+    triangle = [family for family in story.TRIANGLE if family in grouped]
+    cards = [*triangle, *(family for family in grouped if family not in triangle)]
     troubles = story.troubles(verdict)
     return {
         "verdict": verdict,
@@ -112,6 +114,7 @@ def _view(verdict: Verdict) -> dict[str, Any]:
         "counts": story.tally(verdict.checks),
         "scores": verdict.scores,
         "cards": [(family, grouped[family]) for family in cards],
+        "triangle": triangle,
         "blocking": [_told(check) for check in troubles if blocks(check)],
         "warnings": [_told(check) for check in troubles if not blocks(check)],
         "open": story.left_open(verdict),
@@ -139,6 +142,7 @@ def _told(check: CheckResult) -> dict[str, Any]:
         "has_bars": any(_scale(f, check.each) for f in findings[:SHOWN_FINDINGS]),
         "more": max(0, len(findings) - SHOWN_FINDINGS),
         "worst": bad[:SHOWN_WORST],
+        "places": story.places(bad),
         "n_bad": len(bad),
         "score_scale": pictures.scale(check.score, check.threshold),
         "distributions": pictures.present(map(pictures.distribution, findings), SHOWN_FINDINGS),
@@ -147,6 +151,13 @@ def _told(check: CheckResult) -> dict[str, Any]:
         "courses": pictures.present(map(tables.course, findings), SHOWN_FINDINGS),
         "contingencies": pictures.present(map(pictures.contingency, shaded), pictures.SHOWN_CONTINGENCIES),
         "curves": pictures.roc(findings),
-        "bullets": pictures.bullets(findings),
+        "bullets": pictures.bullets(findings, SHOWN_BARS),
+        "triples": pictures.triples(findings, SHOWN_BARS),
         "slices": pictures.slices(findings),
+        "slice_rules": pictures.slice_rules(findings),
+        "risks": pictures.risks(findings),
+        "broken": pictures.broken(findings, SHOWN_FINDINGS),
+        "correlations": pictures.correlations(check.details),
+        "calibrations": pictures.present(map(pictures.calibration, findings), SHOWN_MODELS),
+        "confusions": pictures.present(map(pictures.confusion, findings), SHOWN_MODELS),
     }

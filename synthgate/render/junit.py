@@ -26,7 +26,6 @@ def render(verdict: Verdict) -> str:
         "tests": str(len(checks)),
         "failures": str(kinds.count("failure")),
         "errors": str(kinds.count("error")),
-        "skipped": str(kinds.count("skipped")),
         "time": f"{sum(check.seconds for check in checks):.3f}",
     }
     facts = {
@@ -38,7 +37,7 @@ def render(verdict: Verdict) -> str:
         "holdout": run.holdout.source if run.holdout else "",
     }
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', f"<testsuites{_attributes(totals)}>"]
-    suite = {**totals, "timestamp": run.created[:19], "hostname": "localhost"}
+    suite = {**totals, "skipped": str(kinds.count("skipped")), "timestamp": run.created[:19], "hostname": "localhost"}
     lines += [f"  <testsuite{_attributes(suite)}>", "    <properties>"]
     lines += [f"      <property{_attributes({'name': k, 'value': v})}/>" for k, v in facts.items()]
     lines += ["    </properties>"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import PurePath
 from urllib.parse import quote
@@ -14,6 +15,8 @@ from synthgate.render.text import name, sentence, visible
 from synthgate.verdict import Verdict
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+DISTINCT = ("name", "attack", "model", "rule", "sql", "kind", "level", "slice")
+"""Details that tell findings about the same columns apart."""
 MOST_FINDINGS = 100
 """Results of one check; code scanning shows 5,000 of a run."""
 LEVELS = {Severity.ERROR: "error", Severity.WARN: "warning", Severity.INFO: "note"}
@@ -72,18 +75,28 @@ def _results(check: CheckResult, at: int, place: Mapping[str, Json]) -> list[dic
         return []
     bad = [f for f in story.ranked(check.findings, check.each) if f.status in (Status.FAIL, Status.WARN, Status.ERROR)]
     if check.status in (Status.NOT_ASSESSED, Status.INCONCLUSIVE) or not bad:
-        return [_result(check, at, place, None)]
-    return [_result(check, at, place, finding) for finding in bad[:MOST_FINDINGS]]
+        return [_result(check, at, place, None, repr([check.id]))]
+    out, seen = [], Counter[str]()
+    for finding in bad[:MOST_FINDINGS]:
+        identity = _identity(check, finding)
+        # findings whose values are not told may look alike
+        known = f"{identity} {seen[identity]}" if seen[identity] else identity
+        seen[identity] += 1
+        out.append(_result(check, at, place, finding, known))
+    return out
 
 
-def _result(check: CheckResult, at: int, place: Mapping[str, Json], finding: Finding | None) -> dict[str, Json]:
-    status = finding.status if finding else check.status
-    kind, level = _kind_and_level(check, status)
-    identity: list[object] = [check.id]
-    if finding:
-        measured = finding.measured
-        identity += [measured.metric, measured.table, *measured.columns]
-        identity += [measured.details.get(key) for key in ("name", "attack", "model")]
+def _identity(check: CheckResult, finding: Finding) -> str:
+    """Return what a finding is about, the same from one run to the next."""
+    measured = finding.measured
+    parts = [check.id, measured.metric, measured.table, *measured.columns]
+    return repr([*parts, *(measured.details.get(key) for key in DISTINCT)])
+
+
+def _result(
+    check: CheckResult, at: int, place: Mapping[str, Json], finding: Finding | None, identity: str
+) -> dict[str, Json]:
+    kind, level = _kind_and_level(check, finding.status if finding else check.status)
     logical = [{"fullyQualifiedName": story.subject(finding)}] if finding else []
     locations: list[Json] = [{**place, **({"logicalLocations": logical} if logical else {})}]
     return {
@@ -93,7 +106,9 @@ def _result(check: CheckResult, at: int, place: Mapping[str, Json], finding: Fin
         "level": level,
         "message": {"text": _message(check, finding)},
         "locations": locations,
-        "partialFingerprints": {"synthgate/v1": hashlib.sha256(repr(identity).encode()).hexdigest()[:32]},
+        "partialFingerprints": {
+            "synthgate/v1": hashlib.sha256(identity.encode("utf-8", "backslashreplace")).hexdigest()[:32]
+        },
     }
 
 

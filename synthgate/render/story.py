@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isnan
@@ -46,7 +47,7 @@ FAMILIES = {
     "review": ("Review", "Has a person looked at it?"),
     "sdmetrics": ("SDMetrics", "What do SDMetrics' own scores say?"),
 }
-CARDS = ("fidelity", "utility", "privacy", "schema", "coverage")
+TRIANGLE = ("fidelity", "utility", "privacy")
 # A leak cannot be taken back, a broken table cannot be used at all, and a flaw in one column is the least of these.
 WEIGHT = ("privacy", "schema", "constraints", "relations", "utility", "fidelity", "sequences", "coverage")
 
@@ -118,7 +119,7 @@ def left_open(verdict: Verdict) -> list[CheckResult]:
 
 def ranked(findings: Iterable[Finding], each: Limit) -> list[Finding]:
     """Return findings worst first: by status, then by how far they lie on the wrong side."""
-    return sorted(findings, key=lambda f: (not f.measured.judged, RANK[f.status], _margin(f, each)))
+    return sorted(findings, key=lambda f: (not f.measured.judged, RANK[f.status], _margin(f, each), _below(f)))
 
 
 def _margin(finding: Finding, each: Limit) -> float:
@@ -135,6 +136,26 @@ def _margin(finding: Finding, each: Limit) -> float:
         value, bound = estimate.position.value, limit.min_position or 0.0
     margin = (value - bound) / (end - bound if end > bound else 1.0)
     return 0.0 if isnan(margin) else margin
+
+
+def _below(finding: Finding) -> float:
+    """Return how far a finding lies above its floor: it tells those apart that are all as bad as careless ones."""
+    e = finding.measured.estimate
+    if e is None or e.floor is None or e.ceiling is None or e.ceiling <= e.floor or isnan(e.value):
+        return 0.0
+    return (e.value - e.floor) / (e.ceiling - e.floor)
+
+
+def places(findings: Iterable[Finding]) -> list[tuple[str, int]]:
+    """Return the columns that findings are about, those of most findings first."""
+    counted = Counter(column for finding in findings for column in dict.fromkeys(finding.measured.columns))
+    return counted.most_common()
+
+
+def weakest(checks: Iterable[CheckResult]) -> CheckResult | None:
+    """Return the check that pulls its family's score down most."""
+    scored = [(c.score.position.value if c.score.position else c.score.value, c) for c in checks if c.score]
+    return min(scored, key=lambda item: item[0], default=(0.0, None))[1]
 
 
 def subject(finding: Finding) -> str:
@@ -178,10 +199,13 @@ def opening(verdict: Verdict) -> str:
 
 def diagnosed(verdict: Verdict) -> list[tuple[str, str]]:
     """Return what seems to have gone wrong: each failure mode's name with how sure it is, and its sentence."""
-    return [
-        (name(d.name).capitalize() + (" (likely)" if d.confidence == "likely" else ""), sentence(d.sentence))
-        for d in verdict.diagnosis
-    ]
+    out = []
+    for found in verdict.diagnosis:
+        told = sentence(found.sentence)
+        if found.sentence.startswith(found.columns):  # a column's name stays as it is written
+            told = found.sentence[:1] + told[1:]
+        out.append((name(found.name).capitalize() + (" (likely)" if found.confidence == "likely" else ""), told))
+    return out
 
 
 def family_line(checks: list[CheckResult]) -> str:

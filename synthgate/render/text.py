@@ -6,6 +6,7 @@ import math
 import unicodedata
 
 NAME_LENGTH = 60
+PLACE_LENGTH = 52
 TEXT_LENGTH = 600
 JOINER = "\u200d"
 PICTURES = {"\n": "↵", "\r": "␍", "\t": "⇥", "\u2028": "↵", "\u2029": "↵", "\x7f": "␡"}
@@ -57,6 +58,22 @@ def shorten(text: str, length: int) -> str:
 def name(text: object) -> str:
     """Return a column, table or category name for display."""
     return shorten(str(text), NAME_LENGTH)
+
+
+def place(text: object) -> str:
+    """Return where data came from, for display: of a long path the end, which names the file.
+
+    Examples
+    --------
+    >>> place("/a/very/long/way/down/into/some/folder/of/a/project/data/synthetic.parquet")
+    '…/some/folder/of/a/project/data/synthetic.parquet'
+    """
+    whole = str(text)
+    if len(whole) <= PLACE_LENGTH:
+        return visible(whole)
+    if "/" not in whole[-PLACE_LENGTH:]:
+        return name(whole)
+    return "…/" + visible(whole[-PLACE_LENGTH:].partition("/")[2])
 
 
 def short(text: object, length: int = 18) -> str:

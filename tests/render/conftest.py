@@ -171,7 +171,7 @@ def fidelity_pairs(rng: np.random.Generator, names: list[str]) -> CheckResult:
         each=Limit(min_position=0.5),
         ledger=Ledger(len(findings)),
         findings=tuple(findings),
-        details={"heatmap": heatmap},
+        details={"heatmap": heatmap, "correlations": {"columns": names, "pearson": heatmap, "spearman": None}},
     )
 
 
@@ -216,7 +216,7 @@ def utility() -> CheckResult:
             message=f"{model}: {value:.3f} trained on synthetic, {ceiling:.3f} trained on real",
             estimate=placed(value, value - 0.012, value + 0.011, 0.5, ceiling),
             columns=("income",),
-            details={"model": model},
+            details={"model": model, **learnt(0.04)},
         )
         findings.append(Finding(measured=measured, status=Status.PASS))
     return check(
@@ -230,6 +230,89 @@ def utility() -> CheckResult:
         ledger=Ledger(2),
         findings=tuple(findings),
     )
+
+
+def triples(names: list[str]) -> CheckResult:
+    findings = []
+    for at, columns in enumerate(list(combinations(names, 3))[:3]):
+        value = 0.78 + at / 20
+        measured = Measured(
+            metric="three_way_similarity",
+            message=f"joint shares agree to {value:.1%}, fresh real rows to 96.0%",
+            estimate=placed(value, value - 0.01, value + 0.01, 0.7, 0.96),
+            columns=columns,
+            details={"cause": "the three together, not in their pairs", "chance": 1e-9, "effect": 51.2},
+        )
+        findings.append(Finding(measured=measured, status=Status.FAIL if at == 0 else Status.PASS))
+    return check("fidelity.higher_order", Status.WARN, "10 triples score 0.91", severity=Severity.WARN,
+                 score=placed(0.91, 0.9, 0.92, 0.7, 0.96), each=Limit(min_position=0.5), ledger=Ledger(10),
+                 findings=tuple(findings))  # fmt: skip
+
+
+def detection() -> CheckResult:
+    findings = []
+    for rule, real, synthetic, status in (
+        ("relationship = 'Husband' and sex = 'Female'", None, 0.021, Status.FAIL),
+        ("capital-loss = 0", 0.953, 0.63, Status.PASS),
+    ):
+        low, high = (0.0, 0.0009) if real is None else (real - 0.01, real + 0.01)
+        measured = Measured(
+            metric="misplaced_share",
+            message=f"{rule}: {synthetic:.1%} of synthetic rows",
+            estimate=Estimate(value=synthetic, low=synthetic - 0.01, high=synthetic + 0.01, method="Wilson, z = 3.9"),
+            columns=("sex",),
+            judged=real is None,
+            details={"rule": rule, "real_share": real, "real_interval": [low, high], "synthetic_share": synthetic,
+                     "synthetic_interval": [synthetic - 0.01, synthetic + 0.01], "direction": "too many"},
+        )  # fmt: skip
+        findings.append(Finding(measured=measured, status=status))
+    told = Measured(metric="detection_auc", message="a linear model tells them apart", judged=False,
+                    estimate=placed(0.9, 0.89, 0.91, 1.0, 0.5), details={"model": "linear"})  # fmt: skip
+    return check("fidelity.detection", Status.WARN, "a linear model tells synthetic from real rows with AUC 0.900",
+                 severity=Severity.WARN, score=placed(0.2, 0.18, 0.22, 0.0, 0.99), each=Limit(max=0.01),
+                 ledger=Ledger(2), findings=(*findings, Finding(measured=told, status=Status.PASS)))  # fmt: skip
+
+
+def attributes(names: list[str]) -> CheckResult:
+    findings = []
+    for at, name in enumerate(names):
+        main, control = 0.3 + 0.2 * (at == 1), 0.3
+        measured = Measured(
+            metric="attribute_risk",
+            message=f"guessed rightly for {main:.0%} of the training rows and for {control:.0%} of the holdout rows",
+            estimate=Estimate(value=(main - control) / 0.7, low=-0.02, high=0.32, method="delta method, 95 %"),
+            columns=(name,),
+            details={"main": {"rate": main, "interval": [main - 0.02, main + 0.02], "attacks": 1500},
+                     "control": {"rate": control, "interval": [control - 0.02, control + 0.02], "attacks": 1500}},
+        )  # fmt: skip
+        findings.append(Finding(measured=measured, status=Status.INCONCLUSIVE if at == 1 else Status.PASS))
+    return check("privacy.attributes", Status.PASS, "guessing a cell from all others has a risk of 1.3%",
+                 score=placed(0.013, -0.02, 0.05, 1.0, 0.0), each=Limit(max=0.1), ledger=Ledger(len(names)),
+                 findings=tuple(findings))  # fmt: skip
+
+
+def constraints() -> CheckResult:
+    findings = []
+    for name, sql, broken, in_real in (("adults", "age >= 17", 12, 3), ("paid", '"capital-gain" >= 0', 0, 0)):
+        measured = Measured(
+            metric="violating_share",
+            message=f"{name}: {broken} of 24,421 rows break `{sql}`",
+            estimate=Estimate.exact(broken / 24_421),
+            limit=Limit(max=0.0),
+            details={"name": name, "sql": sql, "rows": 24_421, "broken": broken, "broken_in_real": in_real},
+        )
+        findings.append(Finding(measured=measured, status=Status.WARN if broken else Status.PASS))
+    return check("constraints.declared", Status.WARN, "1 of 2 constraints is broken", severity=Severity.WARN,
+                 score=Estimate.exact(0.5), ledger=Ledger(2), findings=tuple(findings))  # fmt: skip
+
+
+def learnt(gap: float) -> dict[str, Any]:
+    """Return the details of a model: its calibration and what it takes each class for."""
+    bins = [{"stated": s, "right": s - gap * (1 - s), "rows": 900} for s in (0.55, 0.65, 0.75, 0.85, 0.97)]
+    shares = [[0.93 - gap, 0.07 + gap], [0.4 + gap, 0.6 - gap]]
+    one = {"bins": bins, "error": gap}
+    matrix = {"classes": ["<=50K", ">50K"], "shares": shares}
+    return {"calibration": {"real": one, "synthetic": one}, "confusion": {"real": matrix, "synthetic": matrix}}
 
 
 def membership() -> CheckResult:
@@ -289,11 +372,14 @@ def schema() -> list[CheckResult]:
 def make(n_columns: int = 15, seed: int = 7) -> Verdict:
     """Return the made-up verdict over the first columns of the Adult table."""
     rng = np.random.default_rng(seed)
-    names = COLUMNS[:n_columns]
+    names = [*COLUMNS, *(f"measurement {at}" for at in range(len(COLUMNS), n_columns))][:n_columns]
     checks = (
         *schema(),
         fidelity_columns(rng, names),
         fidelity_pairs(rng, names),
+        triples(names),
+        detection(),
+        constraints(),
         coverage(),
         check("coverage.modes", Status.INCONCLUSIVE, "2 of 48 regions may have lost rows; this size cannot tell",
               score=Estimate(value=0.96, low=0.91, high=0.99, method="Wilson 95 %"), threshold=Limit(min=0.95)),
@@ -301,7 +387,8 @@ def make(n_columns: int = 15, seed: int = 7) -> Verdict:
         membership(),
         check("privacy.copies", Status.PASS, "12 synthetic rows equal a training row, 14 a holdout row",
               score=Estimate(value=0.999, low=0.998, high=1.0, method="Wilson 95 %"), threshold=Limit(min=0.99)),
-        check("privacy.attributes", Status.NOT_ASSESSED, "no holdout was given", required=True),
+        attributes(names),
+        check("privacy.linkability", Status.NOT_ASSESSED, "no holdout was given", required=True),
     )  # fmt: skip
     run = RunInfo(
         real=DataInfo(source="data/train.parquet", rows=24_421, columns=n_columns, sha256="0123456789abcdef" * 4),
@@ -331,6 +418,13 @@ def make_hostile() -> Verdict:
             "contingency": {"rows": [text], "columns": [text, "b"], "real": [[0.5, 0.5]], "synthetic": [[0.1, 0.9]]},
             "roc": [[0.0, 0.0], [0.01, 0.1], [1.0, 1.0]], "attack": text, "model": text, "name": text,
             "expected": 10.0, "found": 3, "interval": [4.0, 16.0], "tpr": {text: 0.5},
+            "rule": text, "sql": text, "broken": 3, "rows": 10, "broken_in_real": 2, "cause": text, "kind": text,
+            "synthetic_share": 0.2, "synthetic_interval": [0.1, 0.3], "real_share": None, "real_interval": [0.0, 0.1],
+            "main": {"rate": 0.4, "interval": [0.3, 0.5]}, "control": 0.1, "level": text, "slice": text,
+            "calibration": {side: {"bins": [{"stated": 0.5, "right": 0.4, "rows": 9}], "error": 0.1}
+                            for side in ("real", "synthetic")},
+            "confusion": {side: {"classes": [text], "shares": [[1.0]]} for side in ("real", "synthetic")},
+            "lags": [1, 2], "real": [0.5, 0.2], "synthetic": [0.1, 0.1], "random_order": [0.0, 0.0], "holdout": None,
         }  # fmt: skip
         worst = Estimate(value=math.nan, low=-math.inf, high=math.inf, method=text)
         findings = tuple(
@@ -347,7 +441,8 @@ def make_hostile() -> Verdict:
         checks.append(
             check(f"fidelity.{text}", status, text, findings=findings, score=worst, required=at == 4,
                   ledger=Ledger(1, (Skip(text, text),)),
-                  details={"heatmap": {"columns": [text, "b"], **panels}}, **texts)
+                  details={"heatmap": {"columns": [text, "b"], **panels},
+                           "correlations": {"columns": [text, "b"], "pearson": panels, "spearman": panels}}, **texts)
         )  # fmt: skip
     evil = "".join(HOSTILE[:-1])
     data = DataInfo(source=evil, rows=1, columns=1, sha256=evil)

@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 import pytest
 
 from synthgate.findings import Finding, Measured, Outcome, Status
-from synthgate.render import html
+from synthgate.render import html, render, text
 from synthgate.verdict import Verdict
 
 VOID = {"meta", "br", "input", "hr", "img", "link"}
@@ -57,9 +57,9 @@ def page(verdict: Verdict) -> Page:
     return Page(html.render(verdict))
 
 
-@pytest.mark.parametrize("render", [html.render, html.render_fragment])
-def test_hostile_text_makes_no_element_and_no_attribute(verdict, hostile, hostile_texts, render):
-    plain, evil = Page(render(verdict)), Page(render(hostile))
+@pytest.mark.parametrize("rendered", [html.render, html.render_fragment])
+def test_hostile_text_makes_no_element_and_no_attribute(verdict, hostile, hostile_texts, rendered):
+    plain, evil = Page(rendered(verdict)), Page(rendered(hostile))
     assert {name for name, _ in evil.elements} <= {name for name, _ in plain.elements} | {
         "circle",
         "rect",
@@ -71,7 +71,7 @@ def test_hostile_text_makes_no_element_and_no_attribute(verdict, hostile, hostil
         assert name not in ("img", "iframe", "object", "a:x")
         assert not [key for key in attributes if key.startswith("on") or key == "style"]
     assert len(evil.all("script")) == len(plain.all("script"))
-    shown = ("<script>alert(1)</script>", hostile_texts[2]) if render is html.render else (hostile_texts[2],)
+    shown = ("<script>alert(1)</script>", hostile_texts[2]) if rendered is html.render else (hostile_texts[2],)
     assert all(words in evil.text for words in shown)
     assert "49" not in evil.text.split()
 
@@ -104,13 +104,13 @@ def test_first_words_are_the_verdict(page):
 def test_each_outcome_has_its_word_and_sentence(verdict, outcome):
     status = {Outcome.PASS: Status.PASS, Outcome.FAIL: Status.FAIL, Outcome.INCOMPLETE: Status.NOT_ASSESSED}[outcome]
     check = replace(verdict["fidelity.columns"], status=status, required=True)
-    text = Page(html.render(Verdict(outcome=outcome, checks=(check,), run=verdict.run))).text
+    shown = Page(html.render(Verdict(outcome=outcome, checks=(check,), run=verdict.run))).text
     words = {
         Outcome.PASS: "Pass By this gate, the table may be used in place of the real one: 1 of 1 check passed.",
         Outcome.FAIL: "Fail Do not use this table in place of the real one yet: 1 of 1 check fails, in fidelity.",
         Outcome.INCOMPLETE: "Incomplete Not decided: nothing fails, but 1 of 1 check is required and still open.",
     }
-    assert words[outcome] in text
+    assert words[outcome] in shown
 
 
 def test_pictures_are_named_and_described(page):
@@ -149,11 +149,72 @@ def test_adult_sized_page_is_small(adult_sized):
     assert 50_000 < len(html.render(adult_sized).encode()) < 1_000_000
 
 
+def test_page_of_200_columns_is_small_and_tells_what_it_left_out(make_verdict):
+    wide = make_verdict(200)
+    assert len(wide["fidelity.pairs"].findings) == 200 * 199 / 2
+    whole = html.render(wide)
+    assert 300_000 < len(whole.encode()) < 5_000_000
+    assert "19,850 more in" in Page(whole).text
+    assert len(render(wide, "markdown")) < 65_000
+
+
+def test_first_screen_tells_scores_with_ceilings_what_is_judged_and_what_is_not_known(page):
+    top = page.text[: page.text.index("What failed, and what to do")]
+    assert "Fidelity" in top
+    assert "weakest: Title of fidelity.detection, 0.2000 where fresh real rows reach 0.9900" in top
+    assert "Judged : data/synthetic.parquet (24,421 rows, 5 columns) against data/train.parquet (24,421 rows)" in top
+    assert "gate file synthgate.yaml , preset default, seed 42, 1 finding waived" in top
+    assert "Not known : Title of privacy.linkability (required); " in top
+
+
+def test_each_failure_says_what_was_found_where_why_and_what_to_try(verdict, page):
+    failed = page.text[page.text.index("What failed, and what to do") : page.text.index("What is left open")]
+    pairs = failed[failed.index("fidelity.pairs Found") :]
+    order = ["Found", "Where to look workclass", "Why it matters", "What to try"]
+    at = [pairs.index(words) for words in order]
+    assert at == sorted(at)
+    assert failed.count("Where to look") == len(verdict.failures()) > 3
+
+
+@pytest.mark.parametrize(
+    ("check_id", "words"),
+    [
+        ("fidelity.detection", "relationship = 'Husband' and sex = 'Female' 2.1 % 1.1 % to 3.1 % fewer than 10 rows"),
+        ("privacy.attributes", "workclass 50.0 % 48.0 % to 52.0 % 30.0 % 28.0 % to 32.0 % 28.6 %"),
+        ("constraints.declared", "age >= 17 12 24,421 0.05 % fewer than 10"),
+        ("utility.tstr", "true \\ said <=50K >50K <=50K 89.0 11.0 >50K 44.0 56.0"),
+        ("utility.tstr", "Trained on synthetic: off by 4.0 %"),
+        (
+            "fidelity.higher_order",
+            f"age {text.TIMES} workclass {text.TIMES} fnlwgt: 0.7800; fresh real rows 0.9600, careless 0.7000.",
+        ),
+        ("fidelity.pairs", "Correlations of the numerical columns"),
+    ],
+)
+def test_pictures_have_their_numbers_in_words(verdict, check_id, words):
+    only = Verdict(outcome=Outcome.FAIL, checks=(verdict[check_id],), run=verdict.run)
+    assert words in Page(html.render(only)).text
+
+
+def test_a_model_without_baselines_is_no_bar_between_them(verdict):
+    only = Verdict(outcome=Outcome.FAIL, checks=(verdict["fidelity.detection"],), run=verdict.run)
+    assert "trained on synthetic" not in Page(html.render(only)).text
+
+
+def test_long_places_keep_their_end():
+    shown = text.place("/srv/" + "deep/" * 30 + "synthetic.parquet")
+    assert shown.startswith("…/deep")
+    assert shown.endswith("/synthetic.parquet")
+    assert len(shown) < 60
+    assert text.place("a.csv") == "a.csv"
+    assert "U+202E" in text.place("\u202e" + "x" * 99 + "/b\u202e.csv")
+
+
 def test_fragment_is_short_and_has_no_script(verdict):
-    text = html.render_fragment(verdict)
-    assert len(text) < 8_000
-    assert "<script" not in text
-    assert verdict._repr_html_() == text
+    short = html.render_fragment(verdict)
+    assert len(short) < 8_000
+    assert "<script" not in short
+    assert verdict._repr_html_() == short
 
 
 @pytest.mark.parametrize(
@@ -168,16 +229,26 @@ def test_fragment_is_short_and_has_no_script(verdict):
         {"model": None},
         {"expected": 0.0, "found": 1, "interval": [0.0, 1.0]},
         {"expected": "many", "found": None, "interval": None},
+        {"rule": "a", "synthetic_share": None},
+        {"main": {"rate": "x"}, "control": 0.5},
+        {"cause": "x", "broken": 1},
+        {"calibration": {"real": {"bins": 3}, "synthetic": None}},
+        {"calibration": {"real": {"bins": [1, {"stated": 0.5}]}, "synthetic": {"bins": "x"}}},
+        {"confusion": {"real": {"classes": ["a"], "shares": [[1]]}, "synthetic": {"classes": ["b"], "shares": [[1]]}}},
+        {"confusion": {"real": {"classes": ["a"], "shares": 1}, "synthetic": {"classes": ["a"], "shares": [[1]]}}},
     ],
 )
 def test_details_of_another_form_give_no_picture_and_no_error(verdict, details):
     finding = Finding(measured=Measured(metric="auc", message="m", details=details), status=Status.FAIL)
     check = replace(
-        verdict["fidelity.columns"], findings=(finding,), details={"heatmap": {"columns": ["a"], "real": [[1, 2]]}}
+        verdict["fidelity.columns"],
+        findings=(finding,),
+        details={"heatmap": {"columns": ["a"], "real": [[1, 2]]}, "correlations": {"columns": ["a"], "pearson": 1}},
     )
-    text = html.render(Verdict(outcome=Outcome.FAIL, checks=(check,), run=verdict.run))
-    assert 'class="findings' in text
-    assert "<figure" not in text
+    shown = html.render(Verdict(outcome=Outcome.FAIL, checks=(check,), run=verdict.run))
+    assert 'class="findings' in shown
+    assert "<figure" not in shown
+    assert 'class="twins' not in shown
 
 
 def contrast(one: str, other: str) -> float:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthgate.findings import Status
+from synthgate.findings import Diagnosis, Estimate, Position, Status
 from synthgate.render import console, markdown, story, text
 
 
@@ -50,7 +50,7 @@ def test_console_names_what_failed_what_is_open_and_every_family(verdict):
     shown = console.render(verdict, color=False)
     assert shown.startswith("✕ FAIL\n")
     assert "\x1b" not in shown
-    assert "privacy.attributes (required)" in shown
+    assert "privacy.linkability (required)" in shown
     for family in story.families(verdict):
         assert re.search(rf"^. {story.family_title(family)} ", shown, re.MULTILINE)
     assert len(shown.splitlines()) < 70
@@ -102,9 +102,9 @@ def test_blocking_failures_come_before_warnings_and_privacy_first(verdict):
     order = [check.id for check in story.troubles(verdict)]
     assert order == [
         "schema.formats", "privacy.membership", "fidelity.columns", "fidelity.pairs", "schema.types",
-        "coverage.categories",
+        "constraints.declared", "fidelity.detection", "fidelity.higher_order", "coverage.categories",
     ]  # fmt: skip
-    assert story.left_open(verdict)[0].id == "privacy.attributes"
+    assert story.left_open(verdict)[0].id == "privacy.linkability"
 
 
 def test_findings_are_ranked_by_status_then_by_how_bad(verdict):
@@ -113,3 +113,36 @@ def test_findings_are_ranked_by_status_then_by_how_bad(verdict):
     places = [f.measured.estimate.position.value for f in ranked if f.status is Status.PASS]
     assert ranked[0].status is Status.FAIL
     assert places == sorted(places)
+
+
+def test_findings_as_bad_as_careless_ones_are_ranked_by_how_far_below(verdict):
+    check = verdict["fidelity.pairs"]
+    one = next(f for f in check.findings if f.status is Status.FAIL)
+
+    def at(value):
+        nowhere = Position(value=0.0, low=0.0, high=0.0)
+        estimate = Estimate(value=value, low=value, high=value, method="m", ceiling=0.9, floor=0.7, position=nowhere)
+        return replace(one, measured=replace(one.measured, estimate=estimate))
+
+    ranked = story.ranked([at(0.65), at(0.2), at(0.5)], check.each)
+    assert [f.measured.estimate.value for f in ranked] == [0.2, 0.5, 0.65]
+
+
+def test_places_are_the_columns_of_most_findings(verdict):
+    failing = [f for f in verdict["fidelity.pairs"].findings if f.status is Status.FAIL]
+    counted = story.places([*failing, *failing[:1]])
+    assert counted[0][1] == max(n for _, n in counted) >= 2
+    assert {name for name, _ in counted} == {name for f in failing for name in f.measured.columns}
+
+
+def test_weakest_check_is_the_one_nearest_to_its_floor(verdict):
+    checks = [verdict[name] for name in ("fidelity.columns", "fidelity.detection", "fidelity.pairs")]
+    assert story.weakest(checks).id == "fidelity.detection"
+    assert story.weakest([verdict["schema.keys"]]) is None
+
+
+def test_a_column_keeps_its_name_at_the_start_of_a_diagnosis(verdict, monkeypatch):
+    found = Diagnosis(name="smoothed spikes", sentence="capital-gain has lost its spikes", confidence="likely",
+                      checks=("fidelity.columns",), columns=("capital-gain",))  # fmt: skip
+    monkeypatch.setattr(type(verdict), "diagnosis", (found,))
+    assert story.diagnosed(verdict) == [("Smoothed spikes (likely)", "capital-gain has lost its spikes.")]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from synthgate.contracts import Contract, ContractSource, Library
 from synthgate.findings import Estimate, Json, Ledger, Limit, Measured, Measurement, Severity
+from synthgate.measures.fidelity.columns import SMALL_CELL
 
 if TYPE_CHECKING:
     from synthgate.evidence import Evidence
@@ -61,6 +62,13 @@ class Breach:
         if self.rows is None:
             return f"broken, found {self.observed}" if self.observed else "broken"
         return f"{self.rows:,} of {self.of:,} rows break it"
+
+    @property
+    def told_of_real(self) -> str:
+        """The same of real rows, without a value of theirs or a count below ten."""
+        if self.rows is None:
+            return "broken"
+        return f"{few_told(self.rows)} of {self.of:,} rows break it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +139,7 @@ def _findings(report: Report) -> list[Measured]:
     # a rule that only real breaks says nothing of synthetic, yet whoever owns the contract should know
     for breach in report.real:
         if breach.key not in broken and breach.share > _allowed(report.source, breach):
-            message = f"{_title(report, breach)}: real itself breaks it ({breach.told}), synthetic keeps it"
+            message = f"{_title(report, breach)}: real itself breaks it ({breach.told_of_real}), synthetic keeps it"
             found.append(
                 Measured(metric="violating_share", message=message, columns=breach.columns, judged=False,
                          estimate=Estimate.exact(0.0), details=_details(report, None, breach))
@@ -150,7 +158,7 @@ def _finding(report: Report, breach: Breach, real: Breach | None) -> Measured:
         also = " on real too" if real is not None and real.raised is not None else ""
         message = f"{_title(report, breach)}: could not be judged, it raised{also}: {breach.raised}"
     elif real is not None and real.share > _allowed(report.source, breach):
-        message = f"{_title(report, breach)}: {breach.told}; real itself breaks it ({real.told})"
+        message = f"{_title(report, breach)}: {breach.told}; real itself breaks it ({real.told_of_real})"
         message += f", so the {report.noun} is at fault"
         severity = Severity.WARN
     else:
@@ -173,5 +181,15 @@ def _details(report: Report, breach: Breach | None, real: Breach | None) -> dict
         "rule": either.rule if either else "",
         "rows": breach.of if breach else None,
         "broken": breach.rows if breach else 0,
-        "broken_in_real": real.rows if real else 0,
+        "broken_in_real": few_hidden(real.rows if real else 0),
     }
+
+
+def few_hidden(rows: int | None) -> int | None:
+    """Return a number of real rows, or None for so few that it is not told."""
+    return None if rows is not None and 0 < rows < SMALL_CELL else rows
+
+
+def few_told(rows: int) -> str:
+    """Return a number of real rows in words, without a count below ten."""
+    return f"fewer than {SMALL_CELL}" if 0 < rows < SMALL_CELL else f"{rows:,}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from synthgate.catalogue import Options, measure
 from synthgate.expressions import Checkable, breaking_rows, check_expression, count_violations, locked_connection
 from synthgate.findings import Estimate, Ledger, Limit, Measured, Measurement, Severity, Skip
+from synthgate.measures.constraints.breaches import few_hidden, few_told
 from synthgate.typed import typed_rows
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _finding(rule: Constraint, synthetic: tuple[int, int], real: tuple[int, int]
         message += f"; synthetic rows, shown as asked: {'; '.join(shown)}"
     severity = rule.severity
     if control > rule.tolerance:
-        message += f"; real itself breaks it in {real[0]:,} of {real[1]:,} rows, so the rule is at fault"
+        message += f"; real itself breaks it in {few_told(real[0])} of {real[1]:,} rows, so the rule is at fault"
         severity = Severity.WARN
     return Measured(
         metric="violating_share",
@@ -122,6 +123,6 @@ def _finding(rule: Constraint, synthetic: tuple[int, int], real: tuple[int, int]
             "sql": rule.sql,
             "rows": synthetic[1],
             "broken": synthetic[0],
-            "broken_in_real": real[0],
+            "broken_in_real": few_hidden(real[0]),
         },
     )

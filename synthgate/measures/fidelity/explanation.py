@@ -158,7 +158,7 @@ def _finding(rule: Rule, cut: Sequence[Slicer], mine: Count, theirs: Count, z: f
         "synthetic_share": mine.share,
         "synthetic_interval": list(wilson(mine.inside, mine.rows, z)),
         "real_share": theirs.share if theirs.inside >= SMALL_CELL or never else None,
-        "real_interval": list(wilson(theirs.inside, theirs.rows, z)),
+        "real_interval": list(_told_interval(theirs, z, never=never)),
     }
     return Measured(
         metric="misplaced_share",
@@ -174,6 +174,13 @@ def _finding(rule: Rule, cut: Sequence[Slicer], mine: Count, theirs: Count, z: f
         judged=not is_marginal,
         details=details,
     )
+
+
+def _told_interval(theirs: Count, z: float, *, never: bool) -> tuple[float, float]:
+    """Return the interval of the real share; of a few rows it is the one that all counts below ten share."""
+    if theirs.inside >= SMALL_CELL or never:
+        return wilson(theirs.inside, theirs.rows, z)
+    return 0.0, wilson(SMALL_CELL - 1, theirs.rows, z)[1]
 
 
 def _message(name: str, mine: Count, theirs: Count, z: float, *, never: bool) -> str:

@@ -233,13 +233,13 @@ def _contingency(evidence: Evidence, pair: PairName) -> Json:
         labels.append([names[k] for k in kept])
         groups.append(kept)
 
-    def shares(table: IntArray) -> Json:
-        cut = table[np.ix_(groups[0], groups[1])] / max(1, int(table.sum()))
-        return [[float(v) for v in row] for row in np.round(cut, 4)]
+    def shares(table: IntArray, least: int) -> Json:
+        cut, rows = table[np.ix_(groups[0], groups[1])], max(1, int(table.sum()))
+        return [[round(int(n) / rows, 4) if n == 0 or n >= least else None for n in row] for row in cut]
 
     rows: list[Json] = [*labels[0]]
     columns: list[Json] = [*labels[1]]
-    return {"rows": rows, "columns": columns, "real": shares(real), "synthetic": shares(synthetic)}
+    return {"rows": rows, "columns": columns, "real": shares(real, SMALL_CELL), "synthetic": shares(synthetic, 0)}
 
 
 def _heatmap(findings: list[Measured]) -> Json:

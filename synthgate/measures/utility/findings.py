@@ -12,7 +12,7 @@ from synthgate.findings import Estimate, Json, Measured, Position, Skip
 from synthgate.measures.utility.compare import as_estimate, place
 from synthgate.measures.utility.fitting import Extra, Result
 from synthgate.measures.utility.models import name_of
-from synthgate.measures.utility.scores import calibration, class_scores, number_scores
+from synthgate.measures.utility.scores import calibration, class_scores, confusion, number_scores
 from synthgate.measures.utility.trials import (
     NEARLY_BEST,
     Trial,
@@ -241,6 +241,10 @@ def _details(trial: Trial, result: Result) -> dict[str, Json]:
         details["calibration"] = {
             "real": calibration(truth, result.real.said),
             "synthetic": calibration(truth, result.synthetic.said),
+        }
+        details["confusion"] = {
+            "real": confusion(truth, result.real.said, task.classes),
+            "synthetic": confusion(truth, result.synthetic.said, task.classes),
         }
     return details
 

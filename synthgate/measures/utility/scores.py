@@ -5,10 +5,13 @@ Predictions are class probabilities of shape (rows, classes), or numbers of shap
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from synthgate.findings import Json
+from synthgate.measures.fidelity.columns import SMALL_CELL
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -17,6 +20,7 @@ CHUNK = 1_000_000
 TINY = 1e-6
 LEAST_CHANCE = 1e-3
 CALIBRATION_BINS = 10
+SHOWN_CLASSES = 12
 
 
 def resampling_weights(rng: np.random.Generator, rows: int, draws: int) -> FloatArray:
@@ -233,3 +237,21 @@ def calibration(truth: IntArray, chances: FloatArray) -> Json:
         for k in used
     ]
     return {"error": float(np.abs(said - true).sum() / len(truth)), "bins": bins}
+
+
+def confusion(truth: IntArray, chances: FloatArray, classes: Sequence[str]) -> Json:
+    """Return what share of each class's test rows is taken for which class.
+
+    Classes with fewer than ten test rows are left out, and so are all but the most frequent of the others.
+
+    Returns
+    -------
+    dict
+        ``classes``: their names; ``shares``: a row for each true class; a row adds up to less than one where some
+        are taken for a class that is left out.
+    """
+    guess, counts = chances.argmax(axis=1), np.bincount(truth, minlength=len(classes))
+    order = np.argsort(-counts, kind="stable")[:SHOWN_CLASSES]
+    shown = [int(k) for k in np.sort(order) if counts[k] >= SMALL_CELL]
+    shares = [[round(float((guess[truth == k] == said).mean()), 4) for said in shown] for k in shown]
+    return {"classes": [classes[k] for k in shown], "shares": shares}
