@@ -76,11 +76,12 @@ def columns(evidence: Evidence, options: Options) -> Measurement:
     z = z_value(looks=2 * len(names))
     findings: list[Measured] = []
     shapes: list[Estimate] = []
+    known: dict[str, float] = {}
     for name in names:
-        found, shape = _column(evidence, evidence.plan[name], z)
+        found, shape, complement = _column(evidence, evidence.plan[name], z)
         findings.extend(found)
         shapes.append(shape)
-    known = {n: e.value for n, e in zip(names, shapes, strict=True) if evidence.plan[n].role.is_continuous}
+        known |= {name: complement} if complement is not None else {}
     score = average(shapes, z=z, least=LEAST_SCALE / 2)
     at = score.position.value if score.position else score.value
     return Measurement(
@@ -115,13 +116,14 @@ def _subjects(evidence: Evidence) -> tuple[list[str], list[Skip]]:
     return names, skipped
 
 
-def _column(evidence: Evidence, plan: ColumnPlan, z: float) -> tuple[list[Measured], Estimate]:
+def _column(evidence: Evidence, plan: ColumnPlan, z: float) -> tuple[list[Measured], Estimate, float | None]:
+    """Return a column's findings, the estimate of its shape, and what SDMetrics calls its shape."""
     real = evidence.real.counts.columns[plan.name]
     synthetic = evidence.synthetic.counts.columns[plan.name]
     holdout = evidence.holdout.counts.columns.get(plan.name) if evidence.holdout else None
     cells = cells_of(plan, real, synthetic, holdout)
     if not synthetic.present:
-        return _all_missing(plan)
+        return (*_all_missing(plan), None)
     estimate = _cell_estimate(cells, z, evidence.design_of(plan.name))
     details: dict[str, Json] = {
         "distribution": _picture(plan, cells),
@@ -131,7 +133,8 @@ def _column(evidence: Evidence, plan: ColumnPlan, z: float) -> tuple[list[Measur
     shown = [_shown(plan, "jensen_shannon_distance", jensen_shannon(cells.real, cells.synthetic), "in [0, 1]")]
     missing = _missing(plan, real, synthetic, holdout, z)
     if plan.role.is_discrete:
-        return [_finding("tv_complement", plan, estimate, details), missing, *shown], estimate
+        complement = compatible.tv_complement_of(cells.real, cells.synthetic)
+        return [_finding("tv_complement", plan, estimate, details), missing, *shown], estimate, complement
     steps = steps_of(real.numbers, synthetic.numbers)
     shape = _ks_estimate((real, synthetic, holdout), steps, z, evidence.design_of(plan.name))
     if any(e.position is not None and e.position.value < TOLD_BELOW for e in (shape, estimate)):
@@ -141,7 +144,7 @@ def _column(evidence: Evidence, plan: ColumnPlan, z: float) -> tuple[list[Measur
     if spread > 0 and np.isfinite(gap / spread):
         shown.append(_shown(plan, "wasserstein_distance", gap / spread, "real standard deviations"))
     found = [_finding("ks_complement", plan, shape, details), _finding("binned_tv_complement", plan, estimate, {})]
-    return [*found, missing, *shown], shape
+    return [*found, missing, *shown], shape, shape.value
 
 
 def _shown(plan: ColumnPlan, metric: str, value: float, unit: str) -> Measured:

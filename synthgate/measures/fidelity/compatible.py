@@ -58,7 +58,8 @@ class PairTrends:
 def column_shapes(evidence: Evidence, measured: Mapping[str, float] | None = None) -> Json:
     """Return Column Shapes: ``KSComplement`` or ``TVComplement`` per column, and their mean.
 
-    `measured` holds complements of the Kolmogorov-Smirnov distance of values that were not rounded.
+    `measured` holds ``TVComplement`` of discrete columns, and complements of the Kolmogorov-Smirnov distance of
+    values that were not rounded.
     """
     scores: dict[str, Json] = {}
     for name in evidence.shared:
@@ -67,7 +68,10 @@ def column_shapes(evidence: Evidence, measured: Mapping[str, float] | None = Non
         if plan.is_paired and not real.values.overflowed and not synthetic.values.overflowed:
             continuous = plan.role.is_continuous
             known_here = (measured or {}).get(name)
-            score = ks_complement(real, synthetic, known_here) if continuous else tv_complement(real, synthetic)
+            if continuous:
+                score = ks_complement(real, synthetic, known_here)
+            else:
+                score = tv_complement(real, synthetic) if known_here is None else known_here
             scores[name] = None if np.isnan(score) else score
     known = [s for s in scores.values() if isinstance(s, float)]
     return {"column_shapes": float(np.mean(known)) if known else None, "columns": scores}
@@ -98,8 +102,13 @@ def tv_complement(real: ColumnCounts, synthetic: ColumnCounts) -> float:
     if not real.present or not synthetic.present:
         return float("nan")
     labels = tuple(dict.fromkeys([*real.labels.labels.to_pylist(), *synthetic.labels.labels.to_pylist()]))
-    found = synthetic.labels.of_categories(labels).astype(np.float64)
-    known = real.labels.of_categories(labels).astype(np.float64)
+    return tv_complement_of(real.labels.of_categories(labels), synthetic.labels.of_categories(labels))
+
+
+def tv_complement_of(real: NDArray[np.int64], synthetic: NDArray[np.int64]) -> float:
+    """Return ``TVComplement`` of counts over the same categories; those that neither side has do not count."""
+    seen = real + synthetic > 0
+    known, found = real[seen].astype(np.float64), synthetic[seen]
     known[known == 0] = UNSEEN_WEIGHT
     return 1 - 0.5 * float(np.abs(found / found.sum() - known / known.sum()).sum())
 

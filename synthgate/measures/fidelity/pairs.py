@@ -129,7 +129,8 @@ class _Collected:
         self._kept.append((at, number, found))
         if len(self._kept) >= 2 * MAX_FINDINGS:
             self._kept = sorted(self._kept, key=_place)[:MAX_FINDINGS]
-        if len(self._pictures) < SHOWN_PAIRS or at < self._pictures[-1][0]:
+        counted_once = not isinstance(self.evidence.pairs["real"].pairs, dict)
+        if counted_once and (len(self._pictures) < SHOWN_PAIRS or at < self._pictures[-1][0]):
             pair = (found.columns[0], found.columns[1])
             self._pictures.append((at, number, _contingency(self.evidence, pair)))
             self._pictures = sorted(self._pictures, key=_place)[:SHOWN_PAIRS]
@@ -140,6 +141,8 @@ class _Collected:
 
         kept = sorted(self._kept, key=_place)[:MAX_FINDINGS]
         pictures = {number: picture for _, number, picture in self._pictures}
+        for _, number, found in () if pictures else kept[:SHOWN_PAIRS]:
+            pictures[number] = _contingency(self.evidence, (found.columns[0], found.columns[1]))
         findings = [
             replace(found, details={**found.details, "contingency": pictures[number]}) if number in pictures else found
             for _, number, found in kept
