@@ -76,12 +76,14 @@ def columns(evidence: Evidence, options: Options) -> Measurement:
     z = z_value(looks=2 * len(names))
     findings: list[Measured] = []
     shapes: list[Estimate] = []
+    gaps: list[float] = []
     for name in names:
         found, shape = _column(evidence, evidence.plan[name], z)
         findings.extend(found)
         shapes.append(shape)
+        gaps.append(_gap(evidence, name, shape=True))
     known = {n: e.value for n, e in zip(names, shapes, strict=True) if evidence.plan[n].role.is_continuous}
-    score = average(shapes, z=z, least=LEAST_SCALE / 2)
+    score = average(shapes, z=z, least=LEAST_SCALE / 2, gap=sum(gaps) / len(gaps))
     at = score.position.value if score.position else score.value
     return Measurement(
         reason=(
@@ -115,14 +117,24 @@ def _subjects(evidence: Evidence) -> tuple[list[str], list[Skip]]:
     return names, skipped
 
 
+def _gap(evidence: Evidence, name: str, *, shape: bool) -> float:
+    """Return a bound on how far a profile's suppression moves a column's distance: by its shape, or by its cells."""
+    if evidence.real.suppression is None:
+        return 0.0
+    gone = evidence.real.suppression.columns[name]
+    return gone.step_gap if shape and evidence.plan[name].role.is_continuous else gone.share_gap
+
+
 def _column(evidence: Evidence, plan: ColumnPlan, z: float) -> tuple[list[Measured], Estimate]:
     real = evidence.real.counts.columns[plan.name]
-    synthetic = evidence.synthetic.counts.columns[plan.name]
-    holdout = evidence.holdout.counts.columns.get(plan.name) if evidence.holdout else None
+    synthetic = evidence.comparable(evidence.synthetic, plan.name)
+    held = evidence.holdout
+    holdout = evidence.comparable(held, plan.name) if held and plan.name in held.counts.columns else None
     cells = cells_of(plan, real, synthetic, holdout)
     if not synthetic.present:
         return _all_missing(plan)
-    estimate = _cell_estimate(cells, z, evidence.design_of(plan.name))
+    design, gap = evidence.design_of(plan.name), _gap(evidence, plan.name, shape=False)
+    estimate = _cell_estimate(cells, z, design, gap)
     details: dict[str, Json] = {
         "distribution": _picture(plan, cells),
         "n_real": real.present,
@@ -133,8 +145,9 @@ def _column(evidence: Evidence, plan: ColumnPlan, z: float) -> tuple[list[Measur
     if plan.role.is_discrete:
         return [_finding("tv_complement", plan, estimate, details), missing, *shown], estimate
     steps = steps_of(real.numbers, synthetic.numbers)
-    shape = _ks_estimate((real, synthetic, holdout), steps, z, evidence.design_of(plan.name))
-    if any(e.position is not None and e.position.value < TOLD_BELOW for e in (shape, estimate)):
+    moved = _gap(evidence, plan.name, shape=True)
+    shape = _ks_estimate((real, synthetic, holdout), steps, z, design, moved)
+    if not moved and any(e.position is not None and e.position.value < TOLD_BELOW for e in (shape, estimate)):
         details["traits"] = traits(plan, real.numbers, synthetic.numbers)
     _, spread = real.numbers.mean_std()
     gap = wasserstein(real.numbers, synthetic.numbers, steps)
@@ -208,7 +221,7 @@ def _uniform(edges: FloatArray, finite: FloatArray) -> FloatArray:
     return shares
 
 
-def _cell_estimate(cells: Cells, z: float, design: float) -> Estimate:
+def _cell_estimate(cells: Cells, z: float, design: float, gap: float = 0.0) -> Estimate:
     n, m = int(cells.real.sum()), int(cells.synthetic.sum())
     fresh = expected_total_variation(cells.pool, n, m)
     if cells.holdout is not None and cells.holdout.sum():
@@ -222,6 +235,7 @@ def _cell_estimate(cells: Cells, z: float, design: float) -> Estimate:
         least=LEAST_SCALE,
         most=MOST_SCALE,
         design=design,
+        gap=gap,
     )
 
 
@@ -239,7 +253,7 @@ def drifted(fresh: Reference, measured: Distance, n: int, h: int, m: int) -> Ref
 
 
 def _ks_estimate(
-    sides: tuple[ColumnCounts, ColumnCounts, ColumnCounts | None], steps: Steps, z: float, design: float
+    sides: tuple[ColumnCounts, ColumnCounts, ColumnCounts | None], steps: Steps, z: float, design: float, gap: float
 ) -> Estimate:
     real, synthetic, holdout = sides
     n, m = real.present, synthetic.present
@@ -249,7 +263,7 @@ def _ks_estimate(
         fresh = drifted(fresh, measured, n, holdout.present, m)
     distance = kolmogorov_smirnov(real.numbers, synthetic.numbers, steps)
     careless = uniform_kolmogorov_smirnov(real.numbers)
-    return place(distance, fresh, careless, z, least=LEAST_SCALE, most=MOST_SCALE, design=design)
+    return place(distance, fresh, careless, z, least=LEAST_SCALE, most=MOST_SCALE, design=design, gap=gap)
 
 
 def _finding(metric: str, plan: ColumnPlan, estimate: Estimate, details: dict[str, Json]) -> Measured:
