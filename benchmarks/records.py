@@ -71,7 +71,9 @@ def _mark(estimate, bound):
 
 def _worst(check, bound):
     judged = [f.measured for f in check.findings if f.measured.judged and f.measured.limit is None]
-    found = [m for f in judged if str(f.severity) not in ("warn", "info") and (m := _mark(f.estimate, bound)) is not None]
+    found = [
+        m for f in judged if str(f.severity) not in ("warn", "info") and (m := _mark(f.estimate, bound)) is not None
+    ]
     return (max if bound == "max" else min)(found, default=None)
 
 
@@ -187,6 +189,7 @@ def misses(records):
         told = "; ".join(f"{c['id']} {c['columns'][:4]}: {c['reason'][:200]}" for c in r["failed"])
         if r["kind"] == "defect" and r["must"] and not r["right_family"]:
             if r["expected"] == "fail" or not (r["warned"] or r["detected"]):
-                yield f"MISSED {r['case']} ({r['expected']}; about {'/'.join(r['families'])}); failed: {told or 'nothing'}"
+                about = f"{r['expected']}; about {'/'.join(r['families'])}"
+                yield f"MISSED {r['case']} ({about}); failed: {told or 'nothing'}"
         elif r["kind"] != "defect" and r["detected"]:
             yield f"FALSE ALARM {r['case']}: {told}"

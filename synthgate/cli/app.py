@@ -19,9 +19,10 @@ from synthgate.cli.output import warn
 from synthgate.cli.past import baseline, diff
 from synthgate.cli.review import review
 from synthgate.cli.run import run
+from synthgate.cli.selftest import selftest
 from synthgate.errors import SynthgateError
 
-COMMANDS = (run, init, checks, explain, review, diff, baseline, demo)
+COMMANDS = (run, init, checks, explain, review, diff, baseline, selftest, demo)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

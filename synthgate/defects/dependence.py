@@ -173,8 +173,9 @@ def _strongest_triple(subject: Subject) -> tuple[tuple[str, str, str], FloatArra
 def _joint(levels: list[Codes]) -> FloatArray:
     shape = tuple(int(level.max(initial=0)) + 1 for level in levels)
     places = np.ravel_multi_index(tuple(levels), shape)
-    counts: FloatArray = np.bincount(places, minlength=int(np.prod(shape))).reshape(shape).astype(np.float64)
-    return counts / counts.sum()
+    counts = np.bincount(places, minlength=int(np.prod(shape))).reshape(shape)
+    shares: FloatArray = counts / counts.sum()
+    return shares
 
 
 def _without_three_way(observed: FloatArray) -> FloatArray:

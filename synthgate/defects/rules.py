@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from itertools import permutations
 from typing import TYPE_CHECKING
@@ -22,9 +21,11 @@ from synthgate.defects.arrays import (
     with_numbers,
 )
 from synthgate.defects.catalogue import Injection, NotApplicableError, Subject, defect, numbers_of, read
+from synthgate.expressions import check_expression, locked_connection
 from synthgate.roles import Role
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
 
     from synthgate.gatefile import Constraint
@@ -81,20 +82,25 @@ def broken_constraint(subject: Subject, strength: float, rng: np.random.Generato
     if not subject.constraints:
         raise NotApplicableError("the gate declares no constraint")
     wanted = max(1, round(strength * subject.rows))
-    for rule in (subject.constraints[at] for at in rng.permutation(len(subject.constraints))):
-        names = [n for n in subject.plan.names if re.search(rf"(?<!\w){re.escape(n)}(?!\w)", rule.sql)]
-        for candidate in _spoiled(subject, names, rng):
-            broken = _breaking(subject, candidate, rule)
-            if len(broken) < max(1, wanted // 2):
-                continue
-            rows = np.sort(rng.permutation(broken)[:wanted])
-            table = subject.table
-            for name in names:
-                table = _mixed(table, candidate, name, rows)
-            return Injection(
-                table=table, columns=tuple(names), told=f"{count_of(rows, table)} break a constraint of the gate"
-            )
+    with locked_connection() as connection:
+        for rule in (subject.constraints[at] for at in rng.permutation(len(subject.constraints))):
+            named = {n for text in (rule.sql, rule.where) if text for n in _named(connection, text, rule, subject)}
+            names = [name for name in subject.plan.names if name in named]
+            for candidate in _spoiled(subject, names, rng):
+                broken = _breaking(connection, candidate, rule)
+                if len(broken) < max(1, wanted // 2):
+                    continue
+                rows = np.sort(rng.permutation(broken)[:wanted])
+                table = subject.table
+                for name in names:
+                    table = _mixed(table, candidate, name, rows)
+                told = f"{count_of(rows, table)} break a constraint of the gate"
+                return Injection(table=table, columns=tuple(names), told=told)
     raise NotApplicableError("no constraint of the gate could be broken by other values of its columns")
+
+
+def _named(connection: duckdb.DuckDBPyConnection, text: str, rule: Constraint, subject: Subject) -> frozenset[str]:
+    return check_expression(connection, text, rule.place, subject.table.column_names)
 
 
 def _spoiled(subject: Subject, names: list[str], rng: np.random.Generator) -> Iterator[pa.Table]:
@@ -115,24 +121,20 @@ def _spoiled(subject: Subject, names: list[str], rng: np.random.Generator) -> It
         yield with_nulls(subject.table, name, every)
 
 
-def _breaking(subject: Subject, table: pa.Table, rule: Constraint) -> Rows:
+def _breaking(connection: duckdb.DuckDBPyConnection, table: pa.Table, rule: Constraint) -> Rows:
     """Return the rows of a table that break a constraint."""
     import duckdb
 
-    from synthgate.expressions import check_expression, locked_connection
-
     applies = f"coalesce((\n{rule.where}\n)::BOOLEAN, false)" if rule.where else "true"
     # a row breaks the rule when the expression is false; an unknown result keeps it, as in an SQL CHECK
-    query = f"SELECT {applies} AND NOT coalesce((\n{rule.sql}\n)::BOOLEAN, true) AS broken FROM data"  # noqa: S608 - both parts have passed check_expression
-    with locked_connection() as connection:
-        for text in (rule.sql, rule.where):
-            if text is not None:
-                check_expression(connection, text, rule.place)
-        connection.register("data", table)
-        try:
-            broken = connection.execute(query).fetchall()
-        except duckdb.Error:
-            return np.empty(0, np.intp)
+    query = f"SELECT {applies} AND NOT coalesce((\n{rule.sql}\n)::BOOLEAN, true) FROM data"  # noqa: S608 - both parts have passed check_expression
+    connection.register("data", table)
+    try:
+        broken = connection.execute(query).fetchall()
+    except duckdb.Error:
+        return np.empty(0, np.intp)
+    finally:
+        connection.unregister("data")
     return np.flatnonzero([flag for (flag,) in broken])
 
 
