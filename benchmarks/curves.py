@@ -87,9 +87,8 @@ def curve(done, check, place, limit):
     grid = sorted({*GRID[place.split(".")[1]], limit})
     at = grid.index(limit)
     for tried in grid[max(0, at - SHOWN // 2) : at + SHOWN // 2 + 1]:
-        cells = [records.share(*counted(clean(done), check, place, tried))]
-        for severity in ("subtle", "moderate", "gross"):
-            cells.append(records.share(*counted(spoiled(done, check, severity), check, place, tried)))
+        groups = [clean(done), *(spoiled(done, check, severity) for severity in ("subtle", "moderate", "gross"))]
+        cells = [records.share(*counted(group, check, place, tried)) for group in groups]
         yield (check, place.split(".")[0], f"{place.split('.')[1]} {tried:g}{' (in force)' * (tried == limit)}", *cells)
 
 

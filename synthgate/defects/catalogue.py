@@ -101,7 +101,7 @@ class Subject:
         """Return codes of at most six levels: quantiles, or the most frequent categories, and one for the rest."""
         column = read(self.plan, self.table, name)
         if isinstance(column, Numbers):
-            known = column.values[~np.isnan(column.values)]
+            known = column.values[np.isfinite(column.values)]
             cuts = np.unique(np.quantile(known, np.arange(1, LEVELS - 1) / (LEVELS - 1))) if len(known) else np.empty(0)
             codes = np.searchsorted(cuts, column.values, side="right")
             return np.where(np.isnan(column.values), len(cuts) + 1, codes).astype(np.intp)

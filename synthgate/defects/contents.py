@@ -30,16 +30,21 @@ MANY_COLUMNS = 5
 FEWEST_VALUES = 30
 """Distinct values that make a number fine enough to be clipped or rounded."""
 HEAPS = 9
+LEAST_MOVED = 0.6
 LEAST_MISSING = 0.02
 FloatArray = NDArray[np.float64]
+
+
+def _known(subject: Subject, name: str) -> FloatArray:
+    values = subject.values(name)
+    return values[np.isfinite(values)]
 
 
 def _fine(subject: Subject) -> list[str]:
     """Return the numbers with many distinct values, those with most first; no targets."""
     fine: dict[str, int] = {}
     for name in subject.named(Role.NUMERICAL):
-        values = subject.values(name)
-        distinct = len(np.unique(values[np.isfinite(values)]))
+        distinct = len(np.unique(_known(subject, name)))
         if distinct >= FEWEST_VALUES and name not in subject.targets:
             fine[name] = distinct
     return sorted(fine, key=lambda name: -fine[name])
@@ -52,7 +57,7 @@ def clipped_tails(subject: Subject, strength: float, rng: np.random.Generator) -
     fine = _fine(subject)
     for name in (fine[at] for at in rng.permutation(len(fine))[:MOST_COLUMNS]):
         values = subject.values(name)
-        low, high = np.nanquantile(values, (strength, 1 - strength))
+        low, high = np.quantile(_known(subject, name), (strength, 1 - strength))
         clipped = np.clip(values, low, high)
         if subject.plan[name].integral:
             clipped = np.clip(values, np.ceil(low), np.floor(high)) if np.ceil(low) <= np.floor(high) else values
@@ -85,10 +90,10 @@ def heaping(subject: Subject, strength: float, rng: np.random.Generator) -> Inje
     usable = []
     for name in _fine(subject):
         values = subject.values(name)
-        low, high = np.nanquantile(values, (0.05, 0.95))
+        low, high = np.quantile(_known(subject, name), (0.05, 0.95))
         step = _round_step((high - low) / HEAPS)
-        inside = values[(values >= low) & (values <= high)]
-        if step > 0 and len(np.unique(inside)) >= 3 * HEAPS:
+        # a number that is mostly round already would hardly change
+        if step > 0 and np.mean(np.round(values / step) * step != values) >= LEAST_MOVED:
             usable.append((name, step))
     if not usable:
         raise NotApplicableError("no number is fine enough to be rounded")
@@ -101,11 +106,11 @@ def heaping(subject: Subject, strength: float, rng: np.random.Generator) -> Inje
 
 
 def _round_step(length: float) -> float:
-    """Return the number of the form 1, 2 or 5 times a power of ten that is next below."""
+    """Return the number of the form 1, 2 or 5 times a power of ten that is nearest on a logarithmic scale."""
     if not np.isfinite(length) or length <= 0:
         return 0.0
     power = 10.0 ** np.floor(np.log10(length))
-    return float(power * max(n for n in (1, 2, 5) if n <= length / power * (1 + 1e-9)))
+    return float(power * min((1, 2, 5, 10), key=lambda n: abs(np.log(n * power / length))))
 
 
 @defect("Missing values added", ("schema", "fidelity", "constraints"), (0.001, 0.004, 0.05, 0.3))
@@ -208,7 +213,9 @@ def shifted_dates(subject: Subject, strength: float, rng: np.random.Generator) -
     names = subject.named(Role.DATETIME)
     if not names:
         raise NotApplicableError("no column holds dates")
-    spreads = [float(np.nanstd(subject.values(name))) for name in names]
+    spreads = [float(np.std(known)) for name in names if len(known := _known(subject, name))]
+    if not spreads:
+        raise NotApplicableError("no date is known")
     days = max(1.0, round(strength * max(spreads) / DAY))
     table: pa.Table = subject.table
     for name in names:

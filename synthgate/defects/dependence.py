@@ -23,12 +23,14 @@ from synthgate.roles import Role
 if TYPE_CHECKING:
     import pyarrow as pa
 
-TRIED_PAIRS = 30
-TRIED_TRIPLES = 12
+TRIED_PAIRS = 10
+LEAST_PAIR = 0.2
+"""Cramer's V of two columns whose parting is worth noticing."""
+TRIED_TRIPLES = 18
 """Columns among which a triple is looked for."""
 LEAST_THREE_WAY = 0.03
 """Share of rows that a table with the same pairs and no three-way dependence places elsewhere."""
-ROUNDS = 30
+ROUNDS = 12
 FloatArray = NDArray[np.float64]
 
 
@@ -58,7 +60,7 @@ def all_columns_shuffled(subject: Subject, strength: float, rng: np.random.Gener
 @defect("Broken pair", ("fidelity", "utility"), (0.05, 0.25, 0.5, 1.0))
 def broken_pair(subject: Subject, strength: float, rng: np.random.Generator) -> Injection:
     """Exchange one column's values among rows alike in a third: two columns part, the others keep to each other."""
-    pairs = [pair for pair, tie in subject.dependence.items() if tie >= LEAST_DEPENDENCE][:TRIED_PAIRS]
+    pairs = [pair for pair, tie in subject.dependence.items() if tie >= LEAST_PAIR][:TRIED_PAIRS]
     order = rng.permutation(len(pairs))
     for a, b in (pairs[at] for at in order):
         third = _companion(subject, a, b)

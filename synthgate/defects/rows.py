@@ -41,12 +41,13 @@ def near_copies(subject: Subject, strength: float, rng: np.random.Generator) -> 
     spoiled, rows, _ = _copied(subject, strength, rng)
     for name in subject.named(Role.NUMERICAL):
         plan, values = subject.plan[name], numbers_of(subject.plan, spoiled, name)
-        spread = float(np.nanstd(values)) if not np.isnan(values).all() else 0.0
+        finite = values[np.isfinite(values)]
+        spread = float(np.std(finite)) if len(finite) else 0.0
         noise = rng.normal(0, JITTER * spread, len(rows))
         step = 1.0 if plan.integral else 10.0**-plan.decimals
         moved = values.copy()
         moved[rows] = np.round(np.round((values[rows] + noise) / step) * step, plan.decimals)
-        if spread > 0 and np.isfinite(values[~np.isnan(values)]).all():
+        if spread > 0:
             spoiled = with_numbers(spoiled, plan, moved)
     if not subject.named(Role.NUMERICAL):
         names = subject.named(Role.CATEGORICAL, Role.BOOLEAN, Role.DATETIME)
@@ -141,7 +142,9 @@ def rare_category_dropped(subject: Subject, strength: float, rng: np.random.Gene
             found.append((name, column, counts))
     if not found:
         raise NotApplicableError("no column has rare categories")
-    name, column, counts = found[int(rng.integers(len(found)))]
+    # the column with most of them, so that the ladder has steps
+    name, column, counts = max(found, key=lambda item: int((item[2] > 0).sum()))
+    del rng
     rare = np.flatnonzero((counts > 0) & (counts <= 2 * RARE * subject.rows))
     gone = _closest(counts, [rare[np.argsort(counts[rare], kind="stable")]], strength * subject.rows)
     keep = ~np.isin(column.codes, gone)
