@@ -136,8 +136,66 @@ class Case:
     known: str
 
 
+@dataclass(frozen=True)
+class Made:
+    """A pair of the corpus with its label."""
+
+    base: Base
+    label: records.Label
+    real: pa.Table
+    holdout: pa.Table
+    synthetic: pa.Table
+
+
 def cases(packages, *, quick, match):
     """Yield case, label and a function that judges it."""
+    for made in corpus(packages, quick=quick, match=match):
+        label = made.label
+        # verdicts.py words the outcome as it does for a manifest's rows
+        row = {
+            "family": label.families[0] if label.families else "",
+            "also": ";".join(label.families[1:]),
+            "expected": label.expected,
+            "must_detect": "yes" if label.must else "no",
+        }
+        case = Case(label.case, row, f"{label.expected} {' '.join(label.families)}")
+        yield case, label, lambda made=made: judge(made)
+
+
+def judge(made):
+    """Return the default gate's verdict."""
+    import synthgate
+
+    base = made.base
+    return synthgate.evaluate(made.real, made.synthetic, holdout=made.holdout, target=base.target, gate=gate_of(base))
+
+
+def written(packages, folder, *, quick, match):
+    """Write the pairs as Parquet, with SDV metadata, and return what ``peers.py`` needs of each."""
+    import json
+
+    import pyarrow.parquet as pq
+
+    from synthgate.bridges.sdv import write_metadata
+    from synthgate.evidence import make_plan
+    from synthgate.tables import open_table
+
+    index = []
+    for made in corpus(packages, quick=quick, match=match):
+        place = folder / made.label.case.replace("/", "__")
+        place.mkdir(exist_ok=True)
+        sides = {side: place / f"{side}.parquet" for side in ("real", "synthetic", "holdout")}
+        for side, path in sides.items():
+            pq.write_table(getattr(made, side), path)
+        plan = make_plan(open_table(made.real, name="real"), {}, (made.base.target,), {})
+        keys = (made.base.key,) if made.base.key else ()
+        (place / "metadata.json").write_text(json.dumps(write_metadata(plan, keys)))
+        index.append({**vars(made.label), **sides, "metadata": place / "metadata.json"})
+    return index
+
+
+def corpus(packages, *, quick, match):
+    """Yield every pair: clean controls first, then every defect at every severity that applies."""
     if packages is not None:
         sys.path.append(str(packages))
     for base in BASES[:2] if quick else BASES:
@@ -145,16 +203,12 @@ def cases(packages, *, quick, match):
         if table is None:
             print(f"own/{base.name}: left out, the package {base.package} is not installed", file=sys.stderr)
             continue
-        yield from _controls(base, table, 2 if quick else CONTROLS, match)
+        for seed in range(1, (2 if quick else CONTROLS) + 1):
+            label = _label(f"own/{base.name}/control/{seed}", base, "control", "clean", "", (), ())
+            if match in label.case:
+                real, holdout, fresh = parts(table, seed)
+                yield Made(base, label, real, holdout, fresh)
         yield from _defects(base, table, ("moderate", "gross") if quick else records.SEVERITIES, match)
-
-
-def _controls(base, table, most, match):
-    for seed in range(1, most + 1):
-        name = f"own/{base.name}/control/{seed}"
-        if match in name:
-            sides = parts(table, seed)
-            yield (*_labelled(name, base, "control", "clean", "", (), ()), _judging(base, *sides))
 
 
 def _defects(base, table, severities, match):
@@ -172,23 +226,11 @@ def _defects(base, table, severities, match):
                 spoiled = inject(defect.name, subject, Rung(severity), 0)
             except NotApplicableError:
                 continue
-            labelled = _labelled(name, base, "defect", defect.name, severity, defect.families, spoiled.columns)
-            yield (*labelled, _judging(base, real, holdout, spoiled.table))
+            label = _label(name, base, "defect", defect.name, severity, defect.families, spoiled.columns)
+            yield Made(base, label, real, holdout, spoiled.table)
 
 
-def _labelled(name, base, kind, defect, severity, families, columns):
+def _label(name, base, kind, defect, severity, families, columns):
     expected = "fail" if kind == "defect" else "pass"
-    known = f"{expected} {' '.join(families)}"
-    label = records.Label(
-        name, base.name, kind, defect, severity, tuple(families), tuple(columns), expected, severity != "trace"
-    )
-    # verdicts.py words the outcome as it does for the manifest's rows
-    row = {"family": families[0] if families else "", "also": ";".join(families[1:]), "expected": expected,
-           "must_detect": "no" if severity == "trace" else "yes"}  # fmt: skip
-    return Case(name, row, known), label
-
-
-def _judging(base, real, holdout, synthetic):
-    import synthgate
-
-    return lambda: synthgate.evaluate(real, synthetic, holdout=holdout, target=base.target, gate=gate_of(base))
+    must = kind == "defect" and severity != "trace"
+    return records.Label(name, base.name, kind, defect, severity, tuple(families), tuple(columns), expected, must)

@@ -12,12 +12,12 @@ import pytest
 
 import synthgate
 from synthgate.cli import Exit, run_command
+from synthgate.declared import declared_checks
 from synthgate.defects import Rung
 from synthgate.defects.limits import _between
 from synthgate.defects.parts import open_source
 from synthgate.defects.report import as_html, as_json, as_text, cell
 from synthgate.defects.trials import alarms_of, policy_of, self_test
-from synthgate.declared import declared_checks
 from synthgate.errors import DataError, UsageError
 from synthgate.findings import Outcome
 from synthgate.gatefile import load_gate
