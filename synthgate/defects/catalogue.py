@@ -95,9 +95,9 @@ class Subject:
     @cached_property
     def levels(self) -> dict[str, Codes]:
         """Coarse levels of `table`, of the columns among which dependence is looked for."""
-        return {name: self._coarse(name) for name in self.named(*DEPENDING)[:MOST_COLUMNS]}
+        return {name: self.coarse(name) for name in self.named(*DEPENDING)[:MOST_COLUMNS]}
 
-    def _coarse(self, name: str) -> Codes:
+    def coarse(self, name: str) -> Codes:
         """Return codes of at most six levels: quantiles, or the most frequent categories, and one for the rest."""
         column = read(self.plan, self.table, name)
         if isinstance(column, Numbers):

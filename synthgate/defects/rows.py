@@ -106,7 +106,7 @@ def _matrix(subject: Subject) -> NDArray[np.float64]:
             middle, spread = (f(column.values[finite]) if finite.any() else 0.0 for f in (np.mean, np.std))
             parts.append(np.where(finite, column.values - middle, 0.0)[:, None] / (spread or 1.0))
         else:
-            levels = subject._coarse(name)
+            levels = subject.coarse(name)
             parts.append(np.eye(levels.max(initial=0) + 1)[levels])
     return np.hstack(parts) if parts else np.empty((subject.rows, 0))
 
