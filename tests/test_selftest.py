@@ -12,12 +12,13 @@ import pytest
 
 import synthgate
 from synthgate.cli import Exit, run_command
+from synthgate.cli.selftest import DEFAULT_ROWS
 from synthgate.declared import declared_checks
 from synthgate.defects import Rung
 from synthgate.defects.limits import _between
 from synthgate.defects.parts import open_source
 from synthgate.defects.report import as_html, as_json, as_text, cell
-from synthgate.defects.trials import alarms_of, policy_of, self_test
+from synthgate.defects.trials import MOST_ROWS, alarms_of, policy_of, self_test
 from synthgate.errors import DataError, UsageError
 from synthgate.findings import Outcome
 from synthgate.gatefile import load_gate
@@ -238,3 +239,7 @@ def test_a_source_without_rows_enough_is_refused(draw_people):
         open_source(draw_people(200, 1), None, ("",)).split(4000, 0, 0, None)
     with pytest.raises(UsageError, match="no real table"):
         open_source(None, None, ("",))
+
+
+def test_the_command_line_states_the_rows_that_are_used():
+    assert DEFAULT_ROWS == MOST_ROWS

@@ -11,6 +11,5 @@ from synthgate.defects.catalogue import DEFECTS, Defect, Injection, NotApplicabl
 
 __all__ = ["DEFECTS", "Defect", "Injection", "NotApplicableError", "Rung", "Subject", "inject"]
 
-# the order of reports: what a reader looks for first
-_ORDER = (rows, dependence, targets, contents, rules)
+_ENTERED = (rows, dependence, targets, contents, rules)
 """Modules that enter their defects into the catalogue when they are imported."""
