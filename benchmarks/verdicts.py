@@ -1,6 +1,13 @@
-"""Run the default gate over a folder of labelled pairs and print what it says of each.
+"""Run the default gate over labelled pairs and print what it says of each, then detection and false alarms.
 
-    python benchmarks/verdicts.py DATA [--match TEXT] [--defects]
+    python benchmarks/verdicts.py DATA [--match TEXT] [--defects] [--json FILE]
+    python benchmarks/verdicts.py --own [--packages DIR] [--quick] [--match TEXT] [--json FILE]
+    python benchmarks/verdicts.py --curves --json FILE
+
+With ``--own`` the pairs are made by the injectors of ``synthgate selftest`` from tables that ship in packages of
+others (see ``own_corpus.py``). ``--json`` keeps one record a line: cases that are there already are not run again.
+``--curves`` prints, from such records, how each limit trades detection for false alarms, and which limit every set of
+tables but one would choose.
 
 DATA holds ``*/NAME/train.parquet``, ``holdout.parquet`` and ``synthetic/*.parquet``, and a ``catalog.csv`` with
 columns path, target, known_truth; with ``--defects`` it holds a ``manifest.csv`` of injected defects instead.
@@ -13,9 +20,12 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import re
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import records
 
 FAMILY = {"constraint": "constraints"}
 # The manifest has a coarser list of families: which of ours answer to which of its.
@@ -153,33 +163,119 @@ def judge(case):
     )
 
 
-def main():
-    """Judge every pair and print one line each."""
+def label(case):
+    """Return what the manifest says of a case, as records keep it."""
+    row = case.row
+    families = tuple(FAMILY.get(f, f) for f in (row["family"], *row["also"].split(";")) if f)
+    return records.Label(
+        case=case.name,
+        base=row["base"],
+        kind=row["kind"],
+        defect=row["defect"],
+        severity=row["severity"],
+        families=families,
+        columns=named(case, row["note"]) if row["kind"] == "defect" else (),
+        expected=row["expected"],
+        must=row["must_detect"] == "yes",
+    )
+
+
+def named(case, note):
+    """Return the columns that the note of a defect names."""
+    import pyarrow.parquet as pq
+
+    if isinstance(case.real, dict) or case.real.is_dir():
+        return ()
+    return tuple(n for n in pq.read_schema(case.real).names if re.search(rf"(?<![\w-]){re.escape(n)}(?![\w-])", note))
+
+
+def show(case, verdict, outcome, seconds):
+    """Print one line for a case."""
+    failed = ", ".join(c.id for c in verdict.failures())
+    unclear = ", ".join(c.id for c in verdict if c.status in ("inconclusive", "not_assessed"))
+    head = f"{case.name:45} {verdict.outcome:5} {outcome:12} [{failed}] open [{unclear}]"
+    print(f"{head} {seconds:.1f} s | {case.known}", flush=True)
+
+
+def run_published(cases):
+    """Judge pairs of a catalogue, and count the outcomes."""
     import synthgate
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--match", default="")
-    parser.add_argument("--defects", action="store_true")
-    arguments = parser.parse_args()
     tally = {}
-    for case in (defects if arguments.defects else published)(arguments.data):
-        if arguments.match not in case.name:
-            continue
+    for case in cases:
         start = time.perf_counter()
         try:
             verdict = judge(case)
         except synthgate.SynthgateError as error:
             print(f"{case.name:45} REFUSED {error}")
             continue
-        seconds = time.perf_counter() - start
-        failed = ", ".join(c.id for c in verdict.failures())
-        unclear = ", ".join(c.id for c in verdict if c.status in ("inconclusive", "not_assessed"))
-        outcome = right(case.row, verdict) if case.row else str(verdict.outcome)
-        tally[outcome] = tally.get(outcome, 0) + 1
-        head = f"{case.name:45} {verdict.outcome:5} {outcome:12} [{failed}] open [{unclear}]"
-        print(f"{head} {seconds:.1f} s | {case.known}", flush=True)
+        tally[str(verdict.outcome)] = tally.get(str(verdict.outcome), 0) + 1
+        show(case, verdict, str(verdict.outcome), time.perf_counter() - start)
     print(tally)
+
+
+def run_labelled(cases, path):
+    """Judge pairs with known defects, keep a record of each, and return all records."""
+    import synthgate
+
+    done = records.read(path)
+    for case, known, judged in cases:
+        if case.name in done:
+            continue
+        start = time.perf_counter()
+        try:
+            verdict = judged()
+        except synthgate.SynthgateError as error:
+            print(f"{case.name:45} REFUSED {error}")
+            continue
+        seconds = time.perf_counter() - start
+        done[case.name] = records.record(known, verdict, ALSO, seconds)
+        records.append(path, done[case.name])
+        show(case, verdict, right(case.row, verdict), seconds)
+    return done
+
+
+def labelled(folder, match):
+    """Yield the cases of a manifest, with their labels and how they are judged."""
+    for case in defects(folder):
+        if match in case.name:
+            yield case, label(case), lambda case=case: judge(case)
+
+
+def options():
+    """Return the parsed command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, nargs="?")
+    parser.add_argument("--match", default="", help="part of a case's name")
+    parser.add_argument("--defects", action="store_true", help="DATA is a corpus with a manifest")
+    parser.add_argument("--own", action="store_true", help="make a corpus from tables of installed packages")
+    parser.add_argument("--packages", type=Path, help="folder into which those packages were installed (pip --target)")
+    parser.add_argument("--quick", action="store_true", help="own corpus: fewer tables, severities and controls")
+    parser.add_argument("--json", type=Path, help="file of records, one a line; finished cases are not run again")
+    parser.add_argument("--curves", action="store_true", help="print operating curves of the records in --json")
+    return parser.parse_args()
+
+
+def main():
+    """Judge every pair and print one line each, then the tables."""
+    asked = options()
+    if asked.curves:
+        import curves
+
+        print(curves.report(records.read(asked.json).values()))
+        return
+    if asked.data is not None and not asked.defects:
+        run_published(case for case in published(asked.data) if asked.match in case.name)
+        return
+    done = {}
+    if asked.data is not None:
+        done.update(run_labelled(labelled(asked.data, asked.match), asked.json))
+    if asked.own:
+        import own_corpus
+
+        done.update(run_labelled(own_corpus.cases(asked.packages, quick=asked.quick, match=asked.match), asked.json))
+    print(records.tables(done.values()))
+    print("\n".join(records.misses(done.values())))
 
 
 if __name__ == "__main__":

