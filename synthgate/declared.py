@@ -15,7 +15,8 @@ from synthgate.yamlfile import Node, read_yaml, shown
 NAMED_PREFIX = "sdmetrics."
 """Checks that are made from the name that a gate file gives: see :mod:`synthgate.bridges.sdmetrics`."""
 FAMILIES = ("schema", "constraints", "relations", "fidelity", "coverage", "utility", "privacy", "sequences", "review")
-NEEDS = ("real", "synthetic", "holdout", "target", "constraints", "schemas", "relationships", "sequence")
+NEEDS = ("real", "synthetic", "rows", "holdout", "target", "constraints", "schemas", "relationships", "sequence")
+"""What a check cannot do without. ``rows``: the rows of real themselves, where a profile tells counts only."""
 Undecided = Literal["pass", "warn", "fail"]
 UNDECIDED = ("pass", "warn", "fail")
 BOUNDS = ("min", "max", "min_position")

@@ -7,7 +7,7 @@ them up into counts, and keeps a bounded, seeded sample of the canonical rows.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from synthgate.gatefile import Constraint
     from synthgate.links import Link, SequenceKey
     from synthgate.review.signoff import SignOff
+    from synthgate.suppression import Suppression
     from synthgate.tables import Table
 
 SAMPLE_ROWS = 1_048_576
@@ -65,6 +66,10 @@ class Side:
     kept : dict of Numbers or Labels
         The kept rows, per shared column that is neither vector nor unread.
     vectors : dict of float32 array
+    suppression : Suppression or None
+        What a profile leaves out; None for a table with rows.
+    tables : dict of int64 array or None
+        The pair tables of a profile.
     """
 
     table: Table
@@ -72,6 +77,13 @@ class Side:
     index: NDArray[np.int64]
     kept: Mapping[str, Canonical]
     vectors: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    suppression: Suppression | None = None
+    tables: Mapping[PairName, NDArray[np.int64]] | None = None
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether it is a table, not a profile."""
+        return self.suppression is None
 
     @property
     def rows(self) -> int:
@@ -108,6 +120,8 @@ def make_plan(table: Table, roles: Mapping[str, Role], targets: tuple[str, ...],
     layouts : dict of str
         ``strptime`` layouts that were given for dates stored as text.
     """
+    if table.profile is not None:
+        return _profiled_plan(table, roles, layouts)
     raw: dict[str, ColumnCounts] = {}
     for batch in table.batches():
         for name in batch.schema.names:
@@ -123,6 +137,22 @@ def make_plan(table: Table, roles: Mapping[str, Role], targets: tuple[str, ...],
         values = _values_for(role, layout, seen)
         columns.append(plan_column(item.name, role, kind, values, nullable=seen.missing > 0, layout=layout))
     return Plan(tuple(columns))
+
+
+def _profiled_plan(table: Table, roles: Mapping[str, Role], layouts: Mapping[str, str]) -> Plan:
+    from synthgate.profile import read_profile, refuse_other_roles
+
+    plan = read_profile(table).plan
+    refuse_other_roles(table, plan, roles, layouts)
+    return plan
+
+
+def _profiled_side(table: Table) -> Side:
+    from synthgate.profile import read_profile
+
+    profile = read_profile(table)
+    none = np.empty(0, np.int64)
+    return Side(table, profile.counts, none, {}, suppression=profile.suppression, tables=profile.tables)
 
 
 def _look(name: str, array: pa.Array, role: Role | None) -> ColumnCounts:
@@ -178,6 +208,8 @@ def _weighted(values: NDArray[np.float64], counts: NDArray[np.int64]) -> NumberC
 
 def count_side(plan: Plan, table: Table, seed: int) -> Side:
     """Stream a table once: add up its counts and keep a seeded sample of its rows."""
+    if table.profile is not None:
+        return _profiled_side(table)
     rng = np.random.default_rng([seed, *b"rows"])
     wanted = np.arange(table.rows)
     if table.rows > SAMPLE_ROWS:
@@ -331,12 +363,23 @@ class Evidence:
     def _observed_design(self) -> float:
         return observed_design(self)
 
+    def comparable(self, side: Side, name: str) -> ColumnCounts:
+        """Return a column's counts as the real side is known: what a profile knows only together is one value."""
+        counts, gone = side.counts.columns[name], self.real.suppression
+        if gone is None or side is self.real or not isinstance(counts.values, NumberCounts):
+            return counts
+        return replace(counts, values=gone.columns[name].groups.coarsen(counts.values))
+
+    def gap_of(self, pair: PairName) -> float:
+        """Return a bound on how far a profile's suppression moves the distance of a pair's tables; 0 for rows."""
+        return self.real.suppression.pairs[pair] if self.real.suppression else 0.0
+
     @cached_property
     def pairs(self) -> dict[str, Counts]:
         """The pair tables of every side, one per random group of rows."""
         names = pair_names(self.plan, self.shared)
         return {
-            side: _pair_counts(self.plan, data, [p for p in names if _has_both(data, p)])
+            side: pair_counts(self.plan, data, [p for p in names if _has_both(data, p)])
             for side, data in self.sides.items()
         }
 
@@ -360,8 +403,13 @@ def _has_both(side: Side, pair: PairName) -> bool:
     return pair[0] in side.counts.columns and pair[1] in side.counts.columns
 
 
-def _pair_counts(plan: Plan, side: Side, names: list[PairName]) -> Counts:
-    """Count all pairs at once, or block by block on demand where their tables would not fit in memory."""
+def pair_counts(plan: Plan, side: Side, names: list[PairName]) -> Counts:
+    """Count all pairs at once, or block by block on demand where their tables would not fit in memory.
+
+    A profile has whole tables only, as one group of rows.
+    """
+    if side.tables is not None:
+        return Counts(0, {}, {pair: side.tables[pair][None] for pair in names})
     if sum(table_bytes(plan, pair) for pair in names) <= MAX_PAIR_BYTES:
         return _count_pairs(plan, side, names)
 

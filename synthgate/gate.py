@@ -150,7 +150,8 @@ def _remembered(policy: Gate, opened: Opened, only: tuple[str, ...], clock: Cloc
     if policy.allow_code:
         return _judged(policy, opened, only, clock)
     data = clock.run("hash", opened.info)
-    facts = (opened.described, sign_off(policy), fingerprints(policy.schemas), only)
+    profiles = {name: table.profile.digest for name, table in opened.tables["real"].items() if table.profile}
+    facts = (opened.described, profiles, sign_off(policy), fingerprints(policy.schemas), only)
     key = cache_key(data, policy, facts, {**_versions(), "synthgate": version("synthgate")})
     kept = load(key, cache_folder())
     if kept is not None:
@@ -173,8 +174,19 @@ def _judged(
     checks = tuple(_over_tables(check, data, waivers, clock) for check in _applicable(policy, data, only))
     if risk_file is not None:
         _write_risks(data, Path(risk_file))
-    run = _run_info(policy, opened, data, (*data.notes, *waivers.notes()), clock)
+    run = _run_info(policy, opened, data, (*data.notes, *_profile_notes(opened), *waivers.notes()), clock)
     return Verdict(outcome=conclude(checks), checks=checks, run=run)
+
+
+def _profile_notes(opened: Opened) -> list[str]:
+    """Say that real is a profile, and what that leaves out."""
+    return [
+        f"real is a profile of {table.rows:,} rows, not the rows themselves: cells of fewer than "
+        f"{table.profile.body['k']} rows are left out of it, which intervals allow for; "
+        "checks that need rows are not assessed"
+        for table in opened.tables["real"].values()
+        if table.profile is not None
+    ]
 
 
 def _write_risks(data: DataSet, path: Path) -> None:
@@ -312,6 +324,8 @@ def _measured(check: DeclaredCheck, evidence: Evidence, compute: Callable[[], Me
         return Measurement.missing(
             "a reference table: its rows are public facts, the same in every part of the real data"
         )
+    if "rows" in check.needs and not evidence.real.has_rows:
+        return Measurement.missing("real is a profile, which holds counts and no rows")
     return compute()
 
 

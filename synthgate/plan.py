@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from synthgate.canonical import Labels, Numbers, kind_of, number_label, parse_number, to_labels, to_numbers
 from synthgate.roles import Role
+from synthgate.rounding import between
 from synthgate.values import LabelCounts, NumberCounts, ValueCounts
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ PAIR_BINS = 10
 FINE_BINS = 50
 PAIR_CATEGORIES = 40
 WHOLE_FROM = 1e15
+RARE_BELOW = 10
+"""A value of fewer real rows is told nowhere."""
 
 Canonical = Numbers | Labels
 
@@ -48,6 +51,8 @@ class ColumnPlan:
         The real categories, most frequent first (discrete roles).
     shown : int
         How many of `categories` have a code of their own in pair tables; the rest share one.
+    pool : str or None
+        The last of `categories`, as which every label that is none of them is read; None where labels stay.
     """
 
     name: str
@@ -61,6 +66,7 @@ class ColumnPlan:
     fine_edges: NDArray[np.float64]
     categories: tuple[str, ...] = ()
     shown: int = 0
+    pool: str | None = None
 
     @property
     def is_paired(self) -> bool:
@@ -84,7 +90,19 @@ class ColumnPlan:
             return to_numbers(array, self.role, self.layout)
         labels = to_labels(array, self.role)
         rewrite = self.kind in ("integer", "float") and kind_of(array.type) == "string"
-        return _numeric_labels(labels) if rewrite and self.role is not Role.BOOLEAN else labels
+        return self.pooled(_numeric_labels(labels) if rewrite and self.role is not Role.BOOLEAN else labels)
+
+    def pooled(self, labels: Labels) -> Labels:
+        """Read labels that are no category as the pool, where there is one."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if self.pool is None or not len(labels.labels):
+            return labels
+        known = pa.array(self.categories, pa.string())
+        place = pc.index_in(labels.labels, value_set=known).fill_null(len(self.categories) - 1)
+        codes = np.append(place.to_numpy(zero_copy_only=False), -1).astype(np.int32)
+        return Labels(codes[labels.codes], known, labels.misfits)
 
     def encode(self, column: Canonical) -> NDArray[np.intp]:
         """Return the pair code of every row."""
@@ -138,13 +156,40 @@ def _numeric_labels(labels: Labels) -> Labels:
     return Labels(codes[labels.codes], rewritten.dictionary, labels.misfits)
 
 
-def quantile_edges(values: NumberCounts, bins: int) -> NDArray[np.float64]:
+def quantile_edges(
+    values: NumberCounts, bins: int, *, least: int = RARE_BELOW, dates: bool = False
+) -> NDArray[np.float64]:
     """Return inner edges of about `bins` bins of equal mass, in which frequent values stand alone.
 
     A value that holds at least one bin's share of the rows gets a bin of its own; the
     remaining rows are cut at their quantiles. With at most `bins` distinct values each gets its own.
+    An edge is a real value only when at least `least` rows have it; else a short number between
+    two neighbouring values, which cuts the real rows at the same place.
+
+    Parameters
+    ----------
+    values : NumberCounts
+    bins : int
+    least : int
+    dates : bool
+        The values are microseconds since 1970.
     """
     kept = values.finite()
+    return _told(kept, _raw_edges(kept, bins), least, dates=dates)
+
+
+def _told(values: NumberCounts, edges: NDArray[np.float64], least: int, *, dates: bool) -> NDArray[np.float64]:
+    """Move edges off values of fewer than `least` rows, to between such a value and the one before it."""
+    at = np.searchsorted(values.values, edges)
+    rare = values.counts[at] < least
+    out = edges.copy()
+    out[rare] = between(values.values[at[rare] - 1], edges[rare], dates=dates)
+    told: NDArray[np.float64] = out[~np.isnan(out)]
+    return told
+
+
+def _raw_edges(kept: NumberCounts, bins: int) -> NDArray[np.float64]:
+    """Return the edges as real values."""
     if len(kept.values) <= 1:
         return np.empty(0)
     if len(kept.values) <= bins:
@@ -210,6 +255,7 @@ def plan_column(
     """Fix how one column is read, from its real values."""
     none = np.empty(0)
     if isinstance(values, NumberCounts):
+        dates = role is Role.DATETIME
         finite = values.finite().values
         return ColumnPlan(
             name=name,
@@ -219,8 +265,8 @@ def plan_column(
             nullable=nullable,
             integral=bool(len(finite)) and bool((finite == np.floor(finite)).all()),
             decimals=decimals_of(values) if role is Role.NUMERICAL else 0,
-            edges=quantile_edges(values, PAIR_BINS),
-            fine_edges=quantile_edges(values, FINE_BINS),
+            edges=quantile_edges(values, PAIR_BINS, dates=dates),
+            fine_edges=quantile_edges(values, FINE_BINS, dates=dates),
         )
     categories: tuple[str, ...] = ()
     if role.is_discrete:

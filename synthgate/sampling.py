@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgate.canonical import Labels, Numbers
+from synthgate.errors import DataError
 from synthgate.plan import Canonical
 from synthgate.roles import Role
 from synthgate.sample import Sample, SampleSide
@@ -18,7 +19,16 @@ if TYPE_CHECKING:
 
 
 def build_sample(evidence: Evidence) -> Sample:
-    """Give the kept rows of all sides one dictionary per discrete column."""
+    """Give the kept rows of all sides one dictionary per discrete column.
+
+    Raises
+    ------
+    DataError
+        When real is a profile.
+    """
+    if not evidence.real.has_rows:
+        problem = "is a profile, which holds counts and no rows; expected a table"
+        raise DataError(evidence.real.table.source, problem, "give the real table itself")
     columns: dict[str, dict[str, NDArray[Any]]] = {side: {} for side in evidence.sides}
     dictionaries: dict[str, tuple[str, ...]] = {}
     roles, decimals = {}, {}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthgate.bridges.sdv import Metadata, read_metadata, write_metadata
+from synthgate.errors import DataError
 from synthgate.roles import Role
 
 if TYPE_CHECKING:
@@ -74,12 +75,21 @@ def sdv_json(real: object, metadata: str | Path | Mapping[str, Any] | None = Non
 
 
 def look_at(real: object, metadata: str | Path | Mapping[str, Any] | None) -> tuple[Table, Plan, Side, list[str]]:
-    """Return a real table, its plan, its counted side, and its keys."""
+    """Return a real table, its plan, its counted side, and its keys.
+
+    Raises
+    ------
+    DataError
+        When it cannot be read, or is a profile.
+    """
     from synthgate.evidence import count_side, make_plan
     from synthgate.tables import open_table
 
     described = read_metadata(metadata) if metadata is not None else Metadata()
     table = open_table(real, name="real")
+    if table.profile is not None:
+        problem = "is a profile, which holds counts and no rows; expected a table"
+        raise DataError(table.source, problem, "give the real table itself")
     plan = make_plan(table, described.roles, (), described.layouts)
     side = count_side(plan, table, 0)
     return table, plan, side, list(described.keys) or _keys(plan, side.counts.columns)

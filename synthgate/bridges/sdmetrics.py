@@ -57,7 +57,7 @@ def declare(check_id: str, where: str) -> DeclaredCheck:
     side = "at least" if metric.maximize else "at most"
     by = {"column": "one finding per column", "pair": "one finding per pair of columns"}.get(metric.kind, "one score")
     own = "computed by synthgate, equal to SDMetrics 0.32 to 1e-9" if metric.ours else "computed by SDMetrics"
-    needs = ("real", "synthetic", *(("holdout",) if metric.holdout else ()))
+    needs = ("real", "synthetic", "rows", *(("holdout",) if metric.holdout else ()))
     ends = " to ".join(f"{end:g}" for end in (metric.low, metric.high))
     return DeclaredCheck(
         id=check_id,

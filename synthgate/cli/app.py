@@ -17,11 +17,12 @@ from synthgate.cli.init import init
 from synthgate.cli.judging import Exit, Session
 from synthgate.cli.output import warn
 from synthgate.cli.past import baseline, diff
+from synthgate.cli.profile import profile
 from synthgate.cli.review import review
 from synthgate.cli.run import run
 from synthgate.errors import SynthgateError
 
-COMMANDS = (run, init, checks, explain, review, diff, baseline, demo)
+COMMANDS = (run, init, profile, checks, explain, review, diff, baseline, demo)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -16,6 +16,7 @@ def place(
     least: float,
     most: float = 1.0,
     design: float = 1.0,
+    gap: float = 0.0,
 ) -> Estimate:
     """Turn a distance into a score (one minus it) placed between floor and ceiling.
 
@@ -36,6 +37,8 @@ def place(
     design : float
         How much farther apart real samples lie than independent rows would (1, or more when rows come in groups);
         the ceiling is lowered and the interval widened by it.
+    gap : float
+        Bound on how far suppression in a profile moved the distance; added to the interval on both sides.
 
     Returns
     -------
@@ -44,14 +47,15 @@ def place(
     """
     fresh = Reference(min(1.0, fresh.mean * design), fresh.spread)
     scale = min(max(careless - fresh.mean, least), most)
-    half = z * max(distance.error, fresh.spread) * design
+    half = z * max(distance.error, fresh.spread) * design + gap
     at = 1 - (distance.value - fresh.mean) / scale
     score = 1 - distance.value
     return Estimate(
         value=score,
         low=max(0.0, score - half),
         high=min(1.0, score + half),
-        method=f"delta method on counts, normal, z = {z:.2f}",
+        method=f"delta method on counts, normal, z = {z:.2f}"
+        + (f", widened by {gap:.2g} for suppression" if gap else ""),
         ceiling=1 - fresh.mean,
         floor=1 - fresh.mean - scale,
         position=_clipped(at, at - half / scale, at + half / scale),
@@ -65,6 +69,7 @@ def average(
     half: float | None = None,
     floors: list[float] | None = None,
     z: float = 1.0,
+    gap: float = 0.0,
 ) -> Estimate:
     """Return the mean of scores with its place between the mean floor and the mean ceiling.
 
@@ -81,12 +86,16 @@ def average(
         The parts' own floors, where their scales were lengthened; by default the estimates' floors.
     z : float
         Normal quantile of the parts' intervals, when `half` is not given.
+    gap : float
+        Mean of what suppression in a profile added to the parts' half widths: an error that another quantile does
+        not make smaller. Not used when `half` is given.
     """
     n = len(estimates)
     shrink = z_value() / z
     value = sum(e.value for e in estimates) / n
-    low = value - (shrink * sum(e.value - e.low for e in estimates) / n if half is None else half)
-    high = value + (shrink * sum(e.high - e.value for e in estimates) / n if half is None else half)
+    kept = (1 - shrink) * gap
+    low = value - (shrink * sum(e.value - e.low for e in estimates) / n + kept if half is None else half)
+    high = value + (shrink * sum(e.high - e.value for e in estimates) / n + kept if half is None else half)
     ceiling = sum(e.ceiling for e in estimates if e.ceiling is not None) / n
     floor = sum(floors if floors is not None else [e.floor for e in estimates if e.floor is not None]) / n
     scale = max(ceiling - floor, least)

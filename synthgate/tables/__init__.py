@@ -12,6 +12,7 @@ source                                    read by
 ``.parquet .pq``                          pyarrow
 ``.arrow .feather .ipc .arrows``          pyarrow, memory-mapped
 ``duckdb:///PATH?table=NAME``             DuckDB, read-only
+a profile, whatever its name              counts in place of rows: :mod:`synthgate.tables.profiles`
 anything with ``__arrow_c_stream__``      pyarrow; also pandas objects and dicts of columns
 ========================================  ==========================================================
 
@@ -29,6 +30,7 @@ from typing import TYPE_CHECKING
 from synthgate.errors import DataError
 from synthgate.tables.columns import Feed, regroup
 from synthgate.tables.files import Layout, SourceFile, digest_files, find_files, is_url, mask_url
+from synthgate.tables.profiles import AGAIN, ProfileDocument, is_profile, no_rows, read_document
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,6 +58,9 @@ class Table:
         Exact, at least 1.
     as_text : bool
         Whether a text file was left as text, so that its types say nothing.
+    profile : ProfileDocument or None
+        The counts of a profile, which stand in place of rows: there are none to stream, though `rows` tells
+        how many were counted.
     """
 
     name: str
@@ -65,6 +70,7 @@ class Table:
     _stream: Callable[[], Iterator[pa.RecordBatch]] = field(repr=False)
     _digest: Callable[[], str] = field(repr=False)
     as_text: bool = False
+    profile: ProfileDocument | None = None
 
     def batches(self, max_rows: int = MAX_ROWS) -> Iterator[pa.RecordBatch]:
         """Stream all rows in order, from the start.
@@ -134,10 +140,24 @@ def open_table(
 
         path, feed = open_database(source)
         return _table(name, mask_url(source), feed, lambda: digest_files((SourceFile(path, Layout.DATABASE, ""),)))
+    if is_profile(source):
+        return _open_profile(source, name, is_judged=as_text)
     files = find_files(source)
     left = as_text and files[0].layout not in (Layout.PARQUET, Layout.ARROW)
     opened = _table(name, str(source), _open_files(files, missing_values, as_text=as_text), lambda: digest_files(files))
     return replace(opened, as_text=left)
+
+
+def _open_profile(source: str | Path, name: str, *, is_judged: bool) -> Table:
+    document = read_document(source)
+    if is_judged:
+        problem = f"is a profile, which holds counts and no rows; expected the rows of the {name} table"
+        raise DataError(document.where, problem, "a profile can stand for the real table only")
+    try:
+        digest = str(document.body["sha256"])
+        return Table(name, document.where, document.schema(), document.rows, no_rows, lambda: digest, profile=document)
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise DataError(document.where, "is a damaged profile: it does not say what table it is of", AGAIN) from error
 
 
 def _open_object(source: object, name: str) -> Table:

@@ -80,7 +80,9 @@ class Report:
     source : ContractSource
     noun : str
         ``"schema"`` or ``"suite"``.
-    synthetic, real : list of Breach
+    synthetic : list of Breach
+    real : list of Breach or None
+        The control; None where real is a profile.
     rules : int
         How many rules the contract sets.
     """
@@ -88,7 +90,7 @@ class Report:
     source: ContractSource
     noun: str
     synthetic: Sequence[Breach]
-    real: Sequence[Breach]
+    real: Sequence[Breach] | None
     rules: int
 
 
@@ -125,7 +127,7 @@ def _beyond(finding: Measured) -> bool:
 
 
 def _faults(report: Report) -> int:
-    return sum(1 for breach in report.real if breach.share > _allowed(report.source, breach))
+    return sum(1 for breach in report.real or () if breach.share > _allowed(report.source, breach))
 
 
 def _allowed(source: ContractSource, breach: Breach) -> float:
@@ -133,11 +135,11 @@ def _allowed(source: ContractSource, breach: Breach) -> float:
 
 
 def _findings(report: Report) -> list[Measured]:
-    control = {breach.key: breach for breach in report.real}
+    control = {breach.key: breach for breach in report.real or ()}
     broken = {breach.key for breach in report.synthetic}
     found = [_finding(report, breach, control.get(breach.key)) for breach in report.synthetic]
     # a rule that only real breaks says nothing of synthetic, yet whoever owns the contract should know
-    for breach in report.real:
+    for breach in report.real or ():
         if breach.key not in broken and breach.share > _allowed(report.source, breach):
             message = f"{_title(report, breach)}: real itself breaks it ({breach.told_of_real}), synthetic keeps it"
             found.append(
@@ -181,7 +183,7 @@ def _details(report: Report, breach: Breach | None, real: Breach | None) -> dict
         "rule": either.rule if either else "",
         "rows": breach.of if breach else None,
         "broken": breach.rows if breach else 0,
-        "broken_in_real": few_hidden(real.rows if real else 0),
+        "broken_in_real": few_hidden(real.rows if real else None if report.real is None else 0),
     }
 
 

@@ -9,12 +9,13 @@ from synthgate.catalogue import Options, measure
 from synthgate.expressions import Checkable, breaking_rows, check_expression, count_violations, locked_connection
 from synthgate.findings import Estimate, Ledger, Limit, Measured, Measurement, Severity, Skip
 from synthgate.measures.constraints.breaches import few_hidden, few_told
+from synthgate.measures.constraints.control import told_control
 from synthgate.typed import typed_rows
 
 if TYPE_CHECKING:
     import duckdb
 
-    from synthgate.evidence import Evidence
+    from synthgate.evidence import Evidence, Side
     from synthgate.gatefile import Constraint
 
 MOST_ROWS = 5
@@ -60,11 +61,18 @@ def _findings(
         return findings
     names = frozenset[str]().union(*(checked.columns for _, checked in kept))
     schema = evidence.real.table.schema
-    counts = [
-        count_violations(connection, typed_rows(evidence.plan, side, schema, names), [checked for _, checked in kept])
-        for side in (evidence.synthetic, evidence.real)
-    ]
-    for (rule, checked), synthetic, real in zip(kept, *counts, strict=True):
+    every = [checked for _, checked in kept]
+
+    def counted(side: Side) -> list[tuple[int, int]]:
+        return count_violations(connection, typed_rows(evidence.plan, side, schema, names), every)
+
+    found = counted(evidence.synthetic)
+    control: Sequence[tuple[int, int] | None]
+    if evidence.real.has_rows:
+        control = counted(evidence.real)
+    else:
+        control = [told_control(connection, evidence, checked) for checked in every]
+    for (rule, checked), synthetic, real in zip(kept, found, control, strict=True):
         shown: tuple[str, ...] = ()
         if evidence.show_rows and synthetic[0]:
             batches = typed_rows(evidence.plan, evidence.synthetic, schema, checked.columns)
@@ -102,14 +110,18 @@ def shortened(value: object) -> str:
     return text if len(text) <= MOST_LETTERS else text[: MOST_LETTERS - 1] + "…"
 
 
-def _finding(rule: Constraint, synthetic: tuple[int, int], real: tuple[int, int], shown: Sequence[str]) -> Measured:
+def _finding(
+    rule: Constraint, synthetic: tuple[int, int], real: tuple[int, int] | None, shown: Sequence[str]
+) -> Measured:
     share = synthetic[0] / synthetic[1] if synthetic[1] else 0.0
-    control = real[0] / real[1] if real[1] else 0.0
+    control = real[0] / real[1] if real and real[1] else 0.0
     message = f"{rule.name}: {synthetic[0]:,} of {synthetic[1]:,} rows break `{rule.sql}`"
     if shown:
         message += f"; synthetic rows, shown as asked: {'; '.join(shown)}"
     severity = rule.severity
-    if control > rule.tolerance:
+    if real is None:
+        message += "; whether real keeps it, its profile does not tell"
+    elif control > rule.tolerance:
         message += f"; real itself breaks it in {few_told(real[0])} of {real[1]:,} rows, so the rule is at fault"
         severity = Severity.WARN
     return Measured(
@@ -123,6 +135,6 @@ def _finding(rule: Constraint, synthetic: tuple[int, int], real: tuple[int, int]
             "sql": rule.sql,
             "rows": synthetic[1],
             "broken": synthetic[0],
-            "broken_in_real": few_hidden(real[0]),
+            "broken_in_real": few_hidden(real[0] if real else None),
         },
     )

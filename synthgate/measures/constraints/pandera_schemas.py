@@ -53,7 +53,7 @@ def pandera(evidence: Evidence, options: Options) -> Measurement:
     for contract in contracts:
         strict = _strict(contract.schema)
         synthetic = _validate(evidence, evidence.synthetic, strict)
-        real = _validate(evidence, evidence.real, strict)
+        real = _validate(evidence, evidence.real, strict) if evidence.real.has_rows else None
         reports.append(Report(contract.source, "schema", synthetic, real, len(list(_rules(contract.schema)))))
     return summed_up(reports)
 

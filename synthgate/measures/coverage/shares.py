@@ -193,9 +193,9 @@ def ranges(evidence: Evidence, options: Options) -> Measurement:
             continue
         known, fresh = evidence.real.counts.columns[name].numbers, NumberCounts.empty()
         if evidence.holdout and name in evidence.holdout.counts.columns:
-            fresh = evidence.holdout.counts.columns[name].numbers
+            fresh = evidence.comparable(evidence.holdout, name).numbers
         known = known + fresh
-        synthetic = evidence.synthetic.counts.columns[name].numbers
+        synthetic = evidence.comparable(evidence.synthetic, name).numbers
         if known.overflowed or synthetic.overflowed or not synthetic.total or len(known.values) < 3:
             continue
         cells.extend(_tails(name, known, synthetic, fresh))

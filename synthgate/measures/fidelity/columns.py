@@ -77,12 +77,14 @@ def columns(evidence: Evidence, options: Options) -> Measurement:
     findings: list[Measured] = []
     shapes: list[Estimate] = []
     known: dict[str, float] = {}
+    gaps: list[float] = []
     for name in names:
         found, shape, complement = _column(evidence, evidence.plan[name], z)
         findings.extend(found)
         shapes.append(shape)
         known |= {name: complement} if complement is not None else {}
-    score = average(shapes, z=z, least=LEAST_SCALE / 2)
+        gaps.append(_gap(evidence, name, shape=True))
+    score = average(shapes, z=z, least=LEAST_SCALE / 2, gap=sum(gaps) / len(gaps))
     at = score.position.value if score.position else score.value
     return Measurement(
         reason=(
@@ -116,15 +118,25 @@ def _subjects(evidence: Evidence) -> tuple[list[str], list[Skip]]:
     return names, skipped
 
 
+def _gap(evidence: Evidence, name: str, *, shape: bool) -> float:
+    """Return a bound on how far a profile's suppression moves a column's distance: by its shape, or by its cells."""
+    if evidence.real.suppression is None:
+        return 0.0
+    gone = evidence.real.suppression.columns[name]
+    return gone.step_gap if shape and evidence.plan[name].role.is_continuous else gone.share_gap
+
+
 def _column(evidence: Evidence, plan: ColumnPlan, z: float) -> tuple[list[Measured], Estimate, float | None]:
     """Return a column's findings, the estimate of its shape, and what SDMetrics calls its shape."""
     real = evidence.real.counts.columns[plan.name]
-    synthetic = evidence.synthetic.counts.columns[plan.name]
-    holdout = evidence.holdout.counts.columns.get(plan.name) if evidence.holdout else None
+    synthetic = evidence.comparable(evidence.synthetic, plan.name)
+    held = evidence.holdout
+    holdout = evidence.comparable(held, plan.name) if held and plan.name in held.counts.columns else None
     cells = cells_of(plan, real, synthetic, holdout)
     if not synthetic.present:
         return (*_all_missing(plan), None)
-    estimate = _cell_estimate(cells, z, evidence.design_of(plan.name))
+    design, gap = evidence.design_of(plan.name), _gap(evidence, plan.name, shape=False)
+    estimate = _cell_estimate(cells, z, design, gap)
     details: dict[str, Json] = {
         "distribution": _picture(plan, cells),
         "n_real": real.present,
@@ -136,8 +148,9 @@ def _column(evidence: Evidence, plan: ColumnPlan, z: float) -> tuple[list[Measur
         complement = compatible.tv_complement_of(cells.real, cells.synthetic)
         return [_finding("tv_complement", plan, estimate, details), missing, *shown], estimate, complement
     steps = steps_of(real.numbers, synthetic.numbers)
-    shape = _ks_estimate((real, synthetic, holdout), steps, z, evidence.design_of(plan.name))
-    if any(e.position is not None and e.position.value < TOLD_BELOW for e in (shape, estimate)):
+    moved = _gap(evidence, plan.name, shape=True)
+    shape = _ks_estimate((real, synthetic, holdout), steps, z, design, moved)
+    if not moved and any(e.position is not None and e.position.value < TOLD_BELOW for e in (shape, estimate)):
         details["traits"] = traits(plan, real.numbers, synthetic.numbers)
     _, spread = real.numbers.mean_std()
     gap = wasserstein(real.numbers, synthetic.numbers, steps)
@@ -211,7 +224,7 @@ def _uniform(edges: FloatArray, finite: FloatArray) -> FloatArray:
     return shares
 
 
-def _cell_estimate(cells: Cells, z: float, design: float) -> Estimate:
+def _cell_estimate(cells: Cells, z: float, design: float, gap: float = 0.0) -> Estimate:
     n, m = int(cells.real.sum()), int(cells.synthetic.sum())
     fresh = expected_total_variation(cells.pool, n, m)
     if cells.holdout is not None and cells.holdout.sum():
@@ -225,6 +238,7 @@ def _cell_estimate(cells: Cells, z: float, design: float) -> Estimate:
         least=LEAST_SCALE,
         most=MOST_SCALE,
         design=design,
+        gap=gap,
     )
 
 
@@ -242,7 +256,7 @@ def drifted(fresh: Reference, measured: Distance, n: int, h: int, m: int) -> Ref
 
 
 def _ks_estimate(
-    sides: tuple[ColumnCounts, ColumnCounts, ColumnCounts | None], steps: Steps, z: float, design: float
+    sides: tuple[ColumnCounts, ColumnCounts, ColumnCounts | None], steps: Steps, z: float, design: float, gap: float
 ) -> Estimate:
     real, synthetic, holdout = sides
     n, m = real.present, synthetic.present
@@ -252,7 +266,7 @@ def _ks_estimate(
         fresh = drifted(fresh, measured, n, holdout.present, m)
     distance = kolmogorov_smirnov(real.numbers, synthetic.numbers, steps)
     careless = uniform_kolmogorov_smirnov(real.numbers)
-    return place(distance, fresh, careless, z, least=LEAST_SCALE, most=MOST_SCALE, design=design)
+    return place(distance, fresh, careless, z, least=LEAST_SCALE, most=MOST_SCALE, design=design, gap=gap)
 
 
 def _finding(metric: str, plan: ColumnPlan, estimate: Estimate, details: dict[str, Json]) -> Measured:

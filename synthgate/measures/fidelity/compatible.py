@@ -55,12 +55,18 @@ class PairTrends:
     pearson: Mapping[str, NDArray[np.float64]]
 
 
+NO_TRENDS = PairTrends({}, None, (), {})
+"""Of a profile, which has no rows to follow SDMetrics on."""
+
+
 def column_shapes(evidence: Evidence, measured: Mapping[str, float] | None = None) -> Json:
-    """Return Column Shapes: ``KSComplement`` or ``TVComplement`` per column, and their mean.
+    """Return Column Shapes: ``KSComplement`` or ``TVComplement`` per column, and their mean; nothing of a profile.
 
     `measured` holds ``TVComplement`` of discrete columns, and complements of the Kolmogorov-Smirnov distance of
     values that were not rounded.
     """
+    if not evidence.real.has_rows:
+        return None
     scores: dict[str, Json] = {}
     for name in evidence.shared:
         plan = evidence.plan[name]

@@ -107,7 +107,8 @@ def _laid_out(evidence: Evidence, side: str, pairs: Sequence[PairName], wide: in
     tables = evidence.pairs[side].pairs
     for at, pair in enumerate(pairs):
         table = tables[pair]
-        groups[at, :, : table[0].size] = table.reshape(GROUPS, -1)
+        # a profile has no groups of rows: all are one
+        groups[at, : len(table), : table[0].size] = table.reshape(len(table), -1)
         whole = evidence.pair_tables[side][pair]
         margins[0].append(whole.sum(axis=1))
         margins[1].append(whole.sum(axis=0))

@@ -42,20 +42,22 @@ def pairs(evidence: Evidence, options: Options) -> Measurement:
     if not names:
         return Measurement.missing("there is no pair of comparable, varying columns")
     z = z_value(looks=len(names))
-    compatible_scores = compatible.pair_trends(evidence)
-    correlated = correlations(evidence.sample, compatible_scores)
-    jackknife, collected, entropies = _Jackknife(len(names)), _Collected(evidence), Entropies()
+    with_rows = evidence.real.has_rows
+    compatible_scores = compatible.pair_trends(evidence) if with_rows else compatible.NO_TRENDS
+    correlated = correlations(evidence.sample, compatible_scores) if with_rows else None
+    jackknife, collected, entropies = _Jackknife(evidence, len(names)), _Collected(evidence), Entropies()
     for found in score_pairs(evidence, names):
         jackknife.add(found.without)
-        known = {"sdmetrics": compatible_scores.pairs.get(found.pair), **correlated.of_pair(found.pair)}
+        known = {"sdmetrics": compatible_scores.pairs.get(found.pair)}
+        known |= correlated.of_pair(found.pair) if correlated else {}
         collected.add(_pair(evidence, found, z, known, entropies))
     estimates, strengths = collected.estimates, collected.strengths
     if max(strengths) < LEAST_SCALE / 2:
         return Measurement.missing("no two columns of the real table depend on each other measurably at this size")
     floors = [(e.ceiling or 0.0) - strength for e, strength in zip(estimates, strengths, strict=True)]
-    score = average(
-        estimates, least=LEAST_MEAN_SCALE, floors=floors, half=jackknife.half_width() * evidence.design_effect
-    )
+    gap = sum(evidence.gap_of(pair) for pair in names) / len(names)
+    half = jackknife.half_width() * evidence.design_effect + gap
+    score = average(estimates, least=LEAST_MEAN_SCALE, floors=floors, half=half)
     at = score.position.value if score.position else score.value
     findings, by_plan = collected.worst()
     told = "" if len(findings) == len(names) else f"; the {len(findings):,} worst are listed"
@@ -71,7 +73,7 @@ def pairs(evidence: Evidence, options: Options) -> Measurement:
         details={
             "sdmetrics": compatible_scores.summary,
             "heatmap": _heatmap(collected.heatmap),
-            "correlations": correlated.details(),
+            "correlations": correlated.details() if correlated else None,
         },
     )
 
@@ -81,17 +83,21 @@ class _Jackknife:
 
     Pairs share columns and rows, so their errors do not average out as independent ones would; leaving out
     one random group of rows at a time keeps their dependence (Efron and Stein 1981, Annals of Statistics 9,
-    586-596; Student's t on the number of groups less one).
+    586-596; Student's t on the number of groups less one). A profile has no groups of rows: then the real
+    side's variance is that of the synthetic side, scaled by the numbers of rows.
     """
 
-    def __init__(self, pairs: int) -> None:
+    def __init__(self, evidence: Evidence, pairs: int) -> None:
         self.pairs = pairs
+        self.with_rows = evidence.real.has_rows
+        self.scale = 1.0 if self.with_rows else 1.0 + evidence.synthetic.rows / max(1, evidence.real.rows)
         self.means = {"real": np.zeros(GROUPS), "synthetic": np.zeros(GROUPS)}
 
     def add(self, without: FloatArray) -> None:
         """Add one pair's distances without each of the groups, of real and of synthetic rows."""
-        for means, distances in zip(self.means.values(), without, strict=True):
-            means += distances / self.pairs
+        for side, distances in zip(self.means, without, strict=True):
+            if self.with_rows or side == "synthetic":
+                self.means[side] += distances / self.pairs
 
     def half_width(self) -> float:
         """Return the half width of the mean score's 95 % interval."""
@@ -100,7 +106,7 @@ class _Jackknife:
         variance = sum(
             (GROUPS - 1) / GROUPS * float(((means - means.mean()) ** 2).sum()) for means in self.means.values()
         )
-        return float(stdtrit(GROUPS - 1, 0.975) * np.sqrt(variance))
+        return float(stdtrit(GROUPS - 1, 0.975) * np.sqrt(variance * self.scale))
 
 
 class _Collected:
@@ -187,8 +193,8 @@ def _pair(evidence: Evidence, found: PairScore, z: float, known: dict[str, Json]
     fresh, careless = found.fresh, found.careless
     if found.held is not None and evidence.holdout is not None:
         fresh = drifted(fresh, found.held, evidence.real.rows, evidence.holdout.rows, evidence.synthetic.rows)
-    design = evidence.design_of(*found.pair)
-    estimate = place(found.distance, fresh, careless, z, least=LEAST_SCALE, design=design)
+    design, gap = evidence.design_of(*found.pair), evidence.gap_of(found.pair)
+    estimate = place(found.distance, fresh, careless, z, least=LEAST_SCALE, design=design, gap=gap)
     at = estimate.position.value if estimate.position else 0.0
     strength = max(0.0, careless - fresh.mean * design)
     details: dict[str, Json] = {

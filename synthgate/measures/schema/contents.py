@@ -12,7 +12,7 @@ from synthgate.canonical import Numbers
 from synthgate.catalogue import Options, measure
 from synthgate.clusters import count_units, unit_labels
 from synthgate.counts import ColumnCounts
-from synthgate.findings import Estimate, Measured, Measurement, Severity
+from synthgate.findings import Estimate, Ledger, Measured, Measurement, Severity, Skip
 from synthgate.measures.schema.structure import summed_up, violation
 from synthgate.roles import Role
 from synthgate.values import LabelCounts, NumberCounts
@@ -25,6 +25,7 @@ FAR = 0.1
 SLIP_LENGTH = 4
 MAX_MASKS = 5
 MIN_ROWS_FOR_MASKS = 50
+POOLED = "the profile does not name its rare categories, so that unknown ones cannot be told from them"
 
 
 @measure("schema.ranges")
@@ -41,13 +42,17 @@ def ranges(evidence: Evidence, options: Options) -> Measurement:
     alpha = ALPHA / (2 * len(names))
     real = evidence.real.counts.columns
     fresh = evidence.holdout.counts.columns if evidence.holdout else {}
+    bounds = {n: _bounds(evidence, n) for n in names}
     grouped = evidence.design_effect > 1 or any(
-        end.chance < alpha for n in names if n in fresh for end in _beyond([real[n].numbers], fresh[n].numbers)
+        end.chance < alpha
+        for n in names
+        if n in fresh
+        for end in _beyond([real[n].numbers], fresh[n].numbers, bounds[n])
     )
     findings = []
     for name in names:
         known = [side[name].numbers for side in (real, fresh) if name in side]
-        ends = _beyond(known, evidence.synthetic.counts.columns[name].numbers)
+        ends = _beyond(known, evidence.synthetic.counts.columns[name].numbers, bounds[name])
         ends = [_by_units(evidence, name, end) for end in ends]
         findings += [_range_finding(name, end, alpha, grouped=grouped) for end in ends]
     return summed_up(findings, "columns leave the real range", len(names))
@@ -77,6 +82,12 @@ class Beyond:
     bound: float
 
 
+def _bounds(evidence: Evidence, name: str) -> tuple[float, float] | None:
+    """Return the bounds that a profile gives in place of the real extremes."""
+    gone = evidence.real.suppression
+    return None if gone is None else gone.columns[name].bounds
+
+
 def _chance(rows: int, of: int, total: int) -> float:
     """Return the chance that the `rows` largest of all values are among the `of` fresh ones, not the `total` known."""
     steps = np.arange(min(rows, 10_000))
@@ -86,22 +97,31 @@ def _chance(rows: int, of: int, total: int) -> float:
 def _by_units(evidence: Evidence, name: str, end: Beyond) -> Beyond:
     """Count parents or sequences instead of rows, where rows belong to such: their values leave the range together."""
     units, column = evidence.units["synthetic"], evidence.synthetic.kept.get(name)
-    if units is None or not isinstance(column, Numbers) or not evidence.synthetic.is_whole:
+    if (
+        units is None
+        or not evidence.real.has_rows
+        or not isinstance(column, Numbers)
+        or not evidence.synthetic.is_whole
+    ):
         return end
     out = column.values < end.bound if end.where.startswith("below") else column.values > end.bound
     known = sum(count_units(evidence, side) for side in evidence.sides if side != "synthetic")
     return replace(end, chance=_chance(len(np.unique(units[out])), count_units(evidence, "synthetic"), known))
 
 
-def _beyond(known: list[NumberCounts], found: NumberCounts) -> list[Beyond]:
+def _beyond(known: list[NumberCounts], found: NumberCounts, bounds: tuple[float, float] | None) -> list[Beyond]:
+    """Return the values beyond the known ones: those of real, which a profile bounds, and of the holdout."""
     filled = [c for c in known if len(c.values)]
     if not filled or not len(found.values):
         return []
     low, high = min(c.values[0] for c in filled), max(c.values[-1] for c in filled)
+    if bounds is not None:
+        low, high = min(low, bounds[0]), max(high, bounds[1])
     total, of = sum(c.total for c in filled), found.total
     with np.errstate(invalid="ignore", over="ignore"):
         length = float(high - low) or 1e-300
         reach = (float(low - found.values[0]), float(found.values[-1] - high))
+    rounded = "" if bounds is None else ", which the profile rounds outwards"
     ends = []
     for where, chosen, far, bound in (
         ("below the real minimum", found.values < low, reach[0], float(low)),
@@ -110,7 +130,7 @@ def _beyond(known: list[NumberCounts], found: NumberCounts) -> list[Beyond]:
         rows = int(found.counts[chosen].sum())
         if rows:
             beyond = far / length if np.isfinite(far) and np.isfinite(length) else float("inf")
-            ends.append(Beyond(where, rows, of, _chance(rows, of, total), beyond, bound))
+            ends.append(Beyond(where + rounded, rows, of, _chance(rows, of, total), beyond, bound))
     return ends
 
 
@@ -145,9 +165,12 @@ def categories(evidence: Evidence, options: Options) -> Measurement:
     whose category real does not have, whichever is larger. A misspelling of a known category fails at
     one row; few rows of an otherwise unknown one are told as a warning.
     """
-    names = [n for n in evidence.shared if evidence.plan[n].role.is_discrete]
-    if not names:
+    every = [n for n in evidence.shared if evidence.plan[n].role.is_discrete]
+    if not every:
         return Measurement.missing("no categorical or boolean column")
+    names = [n for n in every if evidence.plan[n].pool is None]
+    if not names:
+        return Measurement.missing(f"real is a profile, and every column has rare categories: {POOLED}")
     findings = []
     for name in names:
         if not _has_unseen(evidence, name):
@@ -160,7 +183,9 @@ def categories(evidence: Evidence, options: Options) -> Measurement:
             known = Seen(known.labels + fresh.labels, known.of + fresh.of, known.noun)
         found = _seen(evidence, "synthetic", name)
         findings.extend(_unseen(name, known, found, ALPHA / len(names), rate, evidence.parent_keys(name)))
-    return summed_up(findings, "columns hold categories unknown to real", len(names))
+    summary = summed_up(findings, "columns hold categories unknown to real", len(names))
+    skipped = tuple(Skip(n, POOLED) for n in every if evidence.plan[n].pool is not None)
+    return replace(summary, ledger=Ledger(len(names), skipped))
 
 
 def _has_unseen(evidence: Evidence, name: str) -> bool:
@@ -256,18 +281,17 @@ def formats(evidence: Evidence, options: Options) -> Measurement:
     findings, scored = [], 0
     for name in names:
         real, synthetic = evidence.real.counts.columns[name], evidence.synthetic.counts.columns[name]
-        if real.values.overflowed or synthetic.values.overflowed:
+        if synthetic.values.overflowed:
             continue
-        if name in evidence.patterns:
+        told = evidence.plan[name].pool is None and not (evidence.real.has_rows and real.values.overflowed)
+        if name in evidence.patterns and told:
             scored += 1
             findings += _off_pattern(name, evidence.patterns[name], real, synthetic)
             continue
-        if real.present < MIN_ROWS_FOR_MASKS:
-            continue
-        known = {mask(label) for label in real.labels.labels.to_pylist()}
-        if evidence.holdout and name in evidence.holdout.counts.columns:
+        known = _real_masks(evidence, name)
+        if known and evidence.holdout and name in evidence.holdout.counts.columns:
             known |= {mask(label) for label in evidence.holdout.counts.columns[name].labels.labels.to_pylist()}
-        if len(known) > MAX_MASKS or len(real.labels.labels) < MIN_ROWS_FOR_MASKS:
+        if not known or len(known) > MAX_MASKS:
             continue
         scored += 1
         wrong = sum(n for label, n in synthetic.labels.as_dict().items() if mask(label) not in known)
@@ -292,6 +316,16 @@ def _off_pattern(name: str, pattern: str, real: ColumnCounts, synthetic: ColumnC
     message = f"{found:,} of {synthetic.present:,} values do not match the declared format {pattern}"
     message += f"; nor do {known:,} of {real.present:,} real ones" if known else ""
     return [violation("format_share", name, found / synthetic.present, message, Severity.WARN if known else None)]
+
+
+def _real_masks(evidence: Evidence, name: str) -> set[str]:
+    """Return the shapes of the real texts; none where there are too few texts, or where a profile tells none."""
+    if evidence.real.suppression is not None:
+        return set(evidence.real.suppression.columns[name].masks)
+    real = evidence.real.counts.columns[name]
+    if real.values.overflowed or min(real.present, len(real.labels.labels)) < MIN_ROWS_FOR_MASKS:
+        return set()
+    return {mask(label) for label in real.labels.labels.to_pylist()}
 
 
 def mask(text: str) -> str:

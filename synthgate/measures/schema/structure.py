@@ -191,5 +191,7 @@ def _composite_key(evidence: Evidence, key: tuple[str, ...]) -> list[Measured]:
 def _is_key(evidence: Evidence, plan: ColumnPlan) -> bool:
     if plan.role is not Role.ID or plan.name not in evidence.shared:
         return False
-    counts = evidence.real.counts.columns[plan.name]
+    counts, gone = evidence.real.counts.columns[plan.name], evidence.real.suppression
+    if gone is not None:
+        return gone.columns[plan.name].unique
     return not counts.missing and not counts.values.overflowed and len(counts.values.counts) == counts.rows
