@@ -59,7 +59,7 @@ def compare(
             float(noise[k]),
             degrees_of(result.parts),
             draws,
-            min(trial.trained["real"], len(at)),
+            (min(trial.trained["real"], len(at)), trial.units),
         )
         for k in range(len(real))
     ]

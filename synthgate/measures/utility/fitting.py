@@ -54,6 +54,8 @@ class Settings:
         Column that orders the rows, or nothing.
     keys : tuple of str
         Columns that name rows, and must not predict.
+    units : int
+        Independent units behind the rows, such as sequences; 0 when each row stands for itself.
     """
 
     max_train_rows: int = 25_000
@@ -66,6 +68,7 @@ class Settings:
     quick: bool = False
     time: str = ""
     keys: tuple[str, ...] = ()
+    units: int = 0
 
     @property
     def barred(self) -> dict[str, str]:
@@ -227,7 +230,7 @@ def fit_all(bench: Bench, families: Sequence[str], test: Columns, truth: FloatAr
                 float(noise[at]),
                 degrees_of(repeats),
                 settings.draws,
-                min(len(real.outcome), len(truth)),
+                (min(len(real.outcome), len(truth)), settings.units),
             )
             for at in range(len(noise))
         ]
@@ -241,7 +244,9 @@ def fit_all(bench: Bench, families: Sequence[str], test: Columns, truth: FloatAr
     return Made(tuple(results), tuple(extras), few)
 
 
-def summed(pair: tuple[float, float], test: FloatArray, train: float, degrees: int, draws: int, rows: int) -> Skills:
+def summed(
+    pair: tuple[float, float], test: FloatArray, train: float, degrees: int, draws: int, size: tuple[int, int]
+) -> Skills:
     """Put a synthetic and a real skill together with their errors.
 
     Parameters
@@ -250,8 +255,8 @@ def summed(pair: tuple[float, float], test: FloatArray, train: float, degrees: i
         The synthetic and the real skill.
     test : float64 array, shape (2, 2)
         Covariance over test rows, real first.
-    rows : int
-        The fewer of training and test rows.
+    size : tuple of int
+        The fewer of training and test rows, and the independent units behind them (0: each row is one).
     """
     return Skills(
         synthetic=pair[0],
@@ -262,7 +267,8 @@ def summed(pair: tuple[float, float], test: FloatArray, train: float, degrees: i
         train=train,
         degrees=degrees,
         draws=draws,
-        rows=rows,
+        rows=size[0],
+        units=size[1],
     )
 
 

@@ -112,7 +112,8 @@ def _roles(sample: Sample, trial: Trial) -> Roles:
     repeats = np.stack(done[2:]).reshape(-1, shares, len(names), 2)
     within = repeats[..., 0].var(axis=1, ddof=1).mean(axis=0) / shares
     spread = np.maximum(done[0][:, 1], done[1][:, 1]) ** 2
-    error = np.sqrt(_steadied(within) + spread) * caution(min(trial.trained["real"], len(rows)))
+    widened = caution(min(trial.trained["real"], len(rows)), trial.units)
+    error = np.sqrt(_steadied(within) + spread) * widened
     left = tuple(name for name in trial.features if name not in names)
     return Roles(names, done[0][:, 0], done[1][:, 0], error, left)
 

@@ -10,13 +10,17 @@ from synthgate.statistics.intervals import LEVEL
 SMALL_ROWS = 200
 
 
-def caution(rows: int) -> float:
+def caution(rows: int, units: int = 0) -> float:
     """Return the factor that widens what a table is held to, ``sqrt(1 + 200 / rows)``.
 
     With few rows the variances themselves are poorly known, and skills are skewed: at 150 rows one perfect table in 150
     lay so far beyond its 95 % interval that it failed. At 1,000 rows this adds a tenth, at 5,000 a fiftieth.
+
+    Rows that come in `units`, such as sequences, count as one observation for each unit: variances over rows are
+    multiplied by the rows of a unit, the most that dependence within units can do (Kish 1965, Survey Sampling).
     """
-    return sqrt(1 + SMALL_ROWS / max(1, rows))
+    independent = min(rows, units) if units else rows
+    return sqrt((1 + SMALL_ROWS / max(1, independent)) * max(1, rows) / max(1, independent))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,8 @@ class Skills:
         Bootstrap draws behind the test variances.
     rows : int
         The fewer of training and test rows; what they can be held to is widened for few of them.
+    units : int
+        Independent units behind them, such as sequences; 0 when each row stands for itself.
     """
 
     synthetic: float
@@ -50,6 +56,7 @@ class Skills:
     degrees: int
     draws: int
     rows: int = 10**9
+    units: int = 0
 
     def ratio_interval(self, looks: int = 1) -> tuple[float, float, float]:
         """Return the ratio of the skills, synthetic over real, with its interval.
@@ -69,7 +76,7 @@ class Skills:
             Infinite ends where the real skill cannot be told from chance.
         """
         t = self._quantile(2 * self.train, self.test_synthetic + self.test_real - 2 * self.test_both, looks)
-        t *= caution(self.rows)
+        t *= caution(self.rows, self.units)
         a = self.real**2 - t * t * (self.test_real + self.train)
         b = self.synthetic * self.real - t * t * self.test_both
         c = self.synthetic**2 - t * t * (self.test_synthetic + self.train)
@@ -82,7 +89,9 @@ class Skills:
     def difference_half(self, looks: int = 1) -> float:
         """Return the half width of the interval of synthetic less real, for `looks` intervals together."""
         test = max(0.0, self.test_synthetic + self.test_real - 2 * self.test_both)
-        return caution(self.rows) * self._quantile(2 * self.train, test, looks) * sqrt(2 * self.train + test)
+        return (
+            caution(self.rows, self.units) * self._quantile(2 * self.train, test, looks) * sqrt(2 * self.train + test)
+        )
 
     def synthetic_half(self) -> float:
         """Return the half width of the synthetic skill's 95 % interval."""

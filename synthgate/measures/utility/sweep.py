@@ -74,7 +74,15 @@ def settings_of(evidence: Evidence, options: Options) -> Settings:
         augmented=bool(options.get("augmentation", False)),
         time=evidence.time,
         keys=evidence.keys,
+        units=_units(evidence),
     )
+
+
+def _units(evidence: Evidence) -> int:
+    """Return how many independent units (sequences, parents) stand behind the rows that train and test; 0 for rows."""
+    tested = "holdout" if evidence.holdout is not None else "real"
+    found = [evidence.units[side] for side in ("real", tested)]
+    return min((len(np.unique(units)) for units in found if units is not None), default=0)
 
 
 def asked(evidence: Evidence) -> Asked:

@@ -45,6 +45,8 @@ class Trial:
         Distinct outcomes among the synthetic training rows.
     absent_from_synthetic, absent_from_test : tuple of str
         Classes that real training rows have.
+    units : int
+        Independent units behind the rows, such as sequences; 0 when each row stands for itself.
     """
 
     task: Task
@@ -62,6 +64,7 @@ class Trial:
     results: tuple[Result, ...]
     extras: tuple[Extra, ...] = ()
     unfit: tuple[Skip, ...] = ()
+    units: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,7 @@ def run_trial(sample: Sample, target: str, settings: Settings) -> Trial | Untrie
         absent_from_test=_absent(task, truth),
         results=made.results,
         extras=made.extras,
+        units=settings.units,
         unfit=tuple(Skip(f, f"it does not fit {task.kind}s") for f in settings.families if f not in able),
     )
 
