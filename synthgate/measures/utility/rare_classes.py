@@ -75,7 +75,12 @@ def _assess(sample: Sample, trial: Trial, named: Sequence[Slice], groups: int) -
         rare, skips = rare_classes(trial)
         classes = {at: class_skills(sample, trial, at) for at in rare}
     slices = [(one, _slice_skills(sample, trial, one, one.rows), 0) for one in named]
-    if len(trial.truth) >= LEAST_SLICE_TEST:
+    if trial.units:
+        tied = (
+            "rows come in sequences or families: no half of the test rows is new to the other, and no slice is sought"
+        )
+        skips.append(Skip(trial.task.target, tied))
+    elif len(trial.truth) >= LEAST_SLICE_TEST:
         search = find_slices(sample, trial)
         slices += [(s, _slice_skills(sample, trial, s, s.rows & search.kept), search.tried) for s in search.slices]
     else:
