@@ -22,7 +22,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # A failing verdict (1) or an incomplete one (3) is a result, so only what could not be judged stops make.
 demo: .venv/ready
 	@$(BIN)/synthgate demo || { code=$$?; [ $$code -eq 1 ] || [ $$code -eq 3 ] || exit $$code; }
-	@echo "The pair has two flaws planted in it: synthgate/demo_data/README.md says which."
+	@echo "The pair has two flaws planted in it, and one of its own: synthgate/demo_data/README.md says which."
 
 test: .venv/ready-test
 	$(BIN)/python -m pytest -n auto

@@ -389,6 +389,19 @@ def test_what_cannot_be_judged_gets_one_annotation_and_exit_code_2(runner: Runne
     assert "Traceback" not in job.log
 
 
+def test_a_baseline_forgives_what_failed_before(runner: Runner, spoil: Any) -> None:
+    spoil(runner)
+    assert runner.run().code == 1
+    (runner.work / "synthgate-report" / "result.json").rename(runner.work / "old.json")
+    assert runner.run({"baseline": "old.json"}).outputs["verdict"] == "pass"
+    old = json.loads((runner.work / "old.json").read_text())
+    (runner.work / "old.json").write_text(json.dumps(old | {"schema_version": 9}))
+    job = runner.run({"baseline": "old.json", "fail-on": "never"})
+    errors = [a for a in job.annotations if a.startswith("::error")]
+    assert (job.code, len(errors)) == (2, 1)
+    assert "schema_version 9, expected 1" in errors[0]
+
+
 def test_a_gate_file_outside_the_workspace_is_refused(runner: Runner) -> None:
     (runner.folder / "outside.yaml").write_text(gate_text())
     job = runner.run({"gate": "../outside.yaml"})

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,7 +90,8 @@ def _judge(
         return _unjudged(request, out, Exit.UNJUDGED, str(error))
     kinds = ["html", "json", "markdown", *(k for k in settings.formats.split(",") if k.strip())]
     kinds += ["sarif"] if settings.sarif else []
-    code, problem = _run(request, settings, folder, out, ",".join(dict.fromkeys(kinds)))
+    earlier = [f"--baseline={settings.baseline}"] if settings.baseline else []
+    code, problem = _run(request, settings, folder, out, ",".join(dict.fromkeys(kinds)), earlier)
     summary = folder / out / "summary.md"
     if code not in WORDS or not summary.is_file():
         return _unjudged(request, out, code, problem)
@@ -120,16 +122,18 @@ def _forget(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def _arguments(request: Request, settings: Settings, out: Path, kinds: str) -> list[str]:
+def _arguments(request: Request, settings: Settings, out: Path, kinds: str, more: Sequence[str]) -> list[str]:
     gate = [f"--gate={request.gate}"] if request.gate else []
     tables = [settings.real, settings.synthetic] if request.gate is None else []
-    return ["run", f"--out={out}", f"--format={kinds}", "--cache", *gate, *settings.options, "--", *tables]
+    return ["run", f"--out={out}", f"--format={kinds}", "--cache", *more, *gate, *settings.options, "--", *tables]
 
 
-def _run(request: Request, settings: Settings, folder: Path, out: Path, kinds: str) -> tuple[int, str]:
+def _run(
+    request: Request, settings: Settings, folder: Path, out: Path, kinds: str, more: Sequence[str] = ()
+) -> tuple[int, str]:
     """Run the gate in a process of its own, and return its exit status and the last thing it complained of."""
     done = subprocess.run(  # noqa: S603 - a list of arguments, no shell
-        [*SYNTHGATE, *_arguments(request, settings, out, kinds)],
+        [*SYNTHGATE, *_arguments(request, settings, out, kinds, more)],
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

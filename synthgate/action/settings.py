@@ -34,6 +34,7 @@ class Settings:
     holdout: str = ""
     target: str = ""
     preset: str = ""
+    baseline: str = ""
     formats: str = ""
     sarif: bool = False
     fail_on: str = "fail"
@@ -89,6 +90,7 @@ def read_settings(env: Mapping[str, str]) -> Settings:
         holdout=env.get("HOLDOUT", ""),
         target=env.get("TARGET", ""),
         preset=env.get("PRESET", ""),
+        baseline=env.get("BASELINE", ""),
         formats=env.get("FORMATS", ""),
         sarif=_flag(env, "SARIF"),
         fail_on=env.get("FAIL_ON", "fail"),
