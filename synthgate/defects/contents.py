@@ -132,7 +132,7 @@ def nulls_added(subject: Subject, strength: float, rng: np.random.Generator) -> 
     return Injection(table=table, columns=tuple(names), told=told)
 
 
-@defect("Missing values removed", ("fidelity", "schema"), (0.1, 0.3, 0.6, 1.0))
+@defect("Missing values removed", ("fidelity", "schema", "constraints"), (0.1, 0.3, 0.6, 1.0))
 def nulls_removed(subject: Subject, strength: float, rng: np.random.Generator) -> Injection:
     """Fill a share of a column's missing values with values of other rows."""
     gone = {n: subject.table[n].null_count for n in subject.table.column_names if n in subject.plan.names}
