@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from synthgate.catalogue import Options, measure
 from synthgate.findings import Estimate, Ledger, Measured, Measurement, Skip
+from synthgate.measures.coverage.lost import Categories, lost_together
 from synthgate.statistics.intervals import ratio_interval, z_value
 from synthgate.values import LabelCounts, NumberCounts
 
@@ -21,6 +22,8 @@ MIN_EXPECTED = 5.0
 SMALL_CELL = 10
 TAILS = (0.01, 0.05)
 RARE_SHARE = 0.05
+SURE = 0.998
+"""Level at which rare categories taken together are held; many columns and tables are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +162,12 @@ def _finding(cell: Cell, z: float) -> Measured:
 
 @measure("coverage.categories")
 def categories(evidence: Evidence, options: Options) -> Measurement:
-    """Compare how often each category occurs with how often it should; rare ones count as much as common ones."""
-    cells = []
+    """Compare how often each category occurs with how often it should; rare ones count as much as common ones.
+
+    Categories that are too rare to be judged one by one are judged together, column by column.
+    """
+    cells: list[Cell] = []
+    columns: list[Categories] = []
     for name in evidence.shared:
         plan = evidence.plan[name]
         known = evidence.real.counts.columns[name].values
@@ -173,6 +180,7 @@ def categories(evidence: Evidence, options: Options) -> Measurement:
             fresh = evidence.holdout.counts.columns[name].labels
         labels = labels + fresh
         names = tuple(labels.labels.to_pylist())
+        columns.append(_with_new(name, labels, synthetic.labels))
         sides = (labels.counts, synthetic.labels.of_categories(names), fresh.of_categories(names))
         totals = (labels.total, synthetic.present, fresh.total)
         cells += [
@@ -181,7 +189,22 @@ def categories(evidence: Evidence, options: Options) -> Measurement:
         ]
     if not cells:
         return Measurement.missing("no categorical or boolean column")
-    return judge_cells(cells, "category")
+    measured = judge_cells(cells, "category")
+    if measured.not_assessed is not None and not columns:
+        return measured
+    z = z_value(SURE, looks=len(columns))
+    together = [lost_together(column, z * evidence.design_of(column.column)) for column in columns]
+    more = tuple(found for found in together if found is not None)
+    if measured.not_assessed is not None and more:
+        reason = "each category is too rare to be judged alone, and they are judged together"
+        return Measurement(reason=reason, findings=more, ledger=Ledger(len(more)))
+    return replace(measured, findings=(*more, *measured.findings))
+
+
+def _with_new(name: str, known: LabelCounts, synthetic: LabelCounts) -> Categories:
+    """Return the counts of all categories of either table."""
+    labels = (known + synthetic).labels.to_pylist()
+    return Categories(name, known.of_categories(tuple(labels)), synthetic.of_categories(tuple(labels)))
 
 
 @measure("coverage.ranges")
