@@ -62,6 +62,13 @@ def test_a_gate_file_gives_one_test_for_each_check(project):
     assert json.loads((project.path / "synthgate-report" / "result.json").read_text())["verdict"] == "pass"
 
 
+def test_checks_that_are_no_question_about_this_data_are_skipped(project):
+    (project.path / "whole.yaml").write_text("real: my data/real.csv\nsynthetic: my data/good.csv\n")
+    done = run(project, "whole.yaml", "-k", "relations or sequences or pandera or schema.columns", "-rs")
+    done.assert_outcomes(passed=1, skipped=7, deselected=done.parseoutcomes()["deselected"])
+    assert "no question about this data" in done.stdout.str()
+
+
 def test_a_failure_shows_the_findings_and_no_traceback(project):
     done = run(project, "bad.yaml", "--junit-xml", "junit.xml")
     assert done.ret == 1

@@ -60,7 +60,9 @@ class CheckItem(pytest.Item):
         judged = self._collector.judged
         if isinstance(judged, SynthgateError):
             raise CheckFailureError(str(judged))
-        check = judged[self.name]
+        check = next((check for check in judged if check.id == self.name), None)
+        if check is None:
+            pytest.skip("no question about this data: it has no other tables, no sequences or no schemas")
         self._note(judged, check)
         if blocks(check) or (check.required and check.status in (Status.NOT_ASSESSED, Status.INCONCLUSIVE)):
             raise CheckFailureError(describe(check))
