@@ -36,12 +36,22 @@ def test_page_asks_for_nothing_and_nothing_complains(tab):
     assert tab.run("performance.getEntriesByType('resource').length") == 0
 
 
+# the entry may come after the page has loaded
+PAINTED = """new Promise((done) => {
+  const look = () => {
+    const found = performance.getEntriesByName('first-contentful-paint')[0];
+    if (found) done(found.startTime / 1000); else setTimeout(look, 20);
+  };
+  look();
+})"""
+
+
 @pytest.mark.parametrize("columns", [15, 200])
 def test_page_can_be_read_at_once(open_tab, make_verdict, tmp_path, columns):
     file = tmp_path / "wide.html"
     file.write_text(html.render(make_verdict(columns)), encoding="utf-8")
     tab = open_tab(file)
-    painted = tab.run("performance.getEntriesByName('first-contentful-paint')[0].startTime / 1000")
+    painted = tab.run(PAINTED)
     assert 0 < painted < 4, "a second is promised, and this machine may be busy"
 
 
