@@ -11,8 +11,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from synthgate.findings import Finding, Measured, Outcome, Status
-from synthgate.render import html, render, text
+from synthgate.findings import Estimate, Finding, Measured, Outcome, Status
+from synthgate.render import html, pictures, render, text
 from synthgate.verdict import Verdict
 
 VOID = {"meta", "br", "input", "hr", "img", "link"}
@@ -274,3 +274,21 @@ def test_text_has_contrast_aa(theme):
     assert len(colours) > 25
     for ink, ground in pairs:
         assert contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)
+
+
+def test_bars_of_models_say_which_column_each_predicts():
+    estimate = Estimate(value=0.7, low=0.6, high=0.8, method="exact", floor=0.5, ceiling=0.9)
+    found = [
+        Finding(
+            measured=Measured(
+                metric="auc",
+                message="",
+                estimate=estimate,
+                columns=(column,),
+                details={"model": "quick_forest"},
+            ),
+            status=Status.PASS,
+        )
+        for column in ("age", "job")
+    ]
+    assert [row.label for row in pictures.bullets(found, 9).rows] == ["age, quick forest", "job, quick forest"]

@@ -241,7 +241,8 @@ def _unseen(
     singles = int((known.labels.counts == 1).sum())
     rate = min(1.0, max((singles + 1) / known.of, fresh_rate))
     chance = float(bdtrc(min(rows, synthetic.of) - 1, synthetic.of, rate))
-    message = f"{rows:,} {synthetic.noun} hold {len(unseen):,} categories that real does not have"
+    several = "a category" if len(unseen) == 1 else f"{len(unseen):,} categories"
+    message = f"{rows:,} {synthetic.noun} hold {several} that real does not have"
     if slips:
         message += f"; {len(slips)} of them misspell a real category"
     elif chance >= alpha:

@@ -140,7 +140,9 @@ def _power(trials: Sequence[Trial]) -> str | None:
             lost.append(max(high - value, value - low))
     if not lost:
         return None
+    least = min(1.0, sorted(lost)[len(lost) // 2])
+    where = " for the middling target" if len(lost) > 1 else ""
     return (
         f"with {min(trials[0].trained.values()):,} training and {len(trials[0].truth):,} test rows, "
-        f"a loss of {min(1.0, max(lost)):.1%} of the skill or more would have been told from none"
+        f"a loss of {least:.1%} of the skill or more would have been told from none{where}"
     )

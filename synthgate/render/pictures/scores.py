@@ -40,10 +40,13 @@ def bullets(findings: Iterable[Finding], most: int) -> Bullets | None:
 
 
 def _model(finding: Finding) -> str | None:
-    """Return what a score of a model is about: the slice of the rows, else the model."""
+    """Return what a score of a model is about: the slice of the rows, else the column it predicts and the model."""
     details = finding.measured.details
-    found = details.get("slice", details.get("model"))
-    return str(found) if found is not None and ("model" in details or "tstr" in details) else None
+    if "slice" in details:
+        return str(details["slice"]) if "model" in details or "tstr" in details else None
+    if "model" not in details:
+        return None
+    return ", ".join([*finding.measured.columns[:1], str(details["model"]).replace("_", " ")])
 
 
 def triples(findings: Iterable[Finding], most: int) -> Bullets | None:
