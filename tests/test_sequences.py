@@ -232,3 +232,19 @@ def test_shared_sequences_come_out_as_their_readme_says(shared_data, name):
     failed = {check.id for check in verdict.failures()}
     expected = {"fresh_real": None, "iid_steps": "sequences.autocorrelation", "entity_copy": "privacy.copies"}[name]
     assert expected in failed if expected else not failed
+
+
+def test_traces_are_quartiles_over_many_sequences_and_stop_where_these_are_few(sides):
+    real, synthetic, _ = sides
+    verdict = judged(real, synthetic)
+    finding = next(
+        f.measured
+        for f in verdict["sequences.autocorrelation"].findings
+        if f.measured.columns == ("pulse",) and "trace" in f.measured.details
+    )
+    trace = finding.details["trace"]
+    frame = real.to_pandas()
+    at_seven = frame[frame.hour == 7].pulse
+    assert len(at_seven) >= 30
+    assert trace["real"][7] == pytest.approx(at_seven.quantile([0.25, 0.5, 0.75]).tolist())
+    assert len(trace["real"]) == len(trace["synthetic"]) <= frame.groupby("hour").size().ge(30).sum()

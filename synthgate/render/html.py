@@ -148,6 +148,7 @@ def _told(check: CheckResult) -> dict[str, Any]:
         "distributions": pictures.present(map(pictures.distribution, findings), SHOWN_FINDINGS),
         "heatmap": pictures.heatmap(check.details),
         "heatmaps": tables.heatmaps(check),
+        "traces": pictures.present(map(tables.trace, findings), SHOWN_FINDINGS),
         "courses": pictures.present(map(tables.course, findings), SHOWN_FINDINGS),
         "contingencies": pictures.present(map(pictures.contingency, shaded), pictures.SHOWN_CONTINGENCIES),
         "curves": pictures.roc(findings),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from synthgate.findings import CheckResult, Finding, Status
@@ -69,6 +69,41 @@ def course(finding: Finding) -> Course | None:
         for lag, r, s, x in zip(lags, known["real"], known["synthetic"], known["random_order"], strict=True)
     ]
     return Course(finding, [int(lag) for lag in lags], paths, f"{_height(0.0):.1f}", rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """How a column runs through its sequences: per side the band between the quartiles, and the median."""
+
+    finding: Finding
+    bands: dict[str, str]
+    medians: dict[str, str]
+    low: float
+    high: float
+    steps: int
+
+
+def trace(finding: Finding) -> Trace | None:
+    """Return the picture of ``details["trace"]``, or None when there is none."""
+    found = finding.measured.details.get("trace")
+    if not isinstance(found, Mapping):
+        return None
+    first = found.get("real")
+    length = len(first) if isinstance(first, Sequence) else 0
+    sides = {side: pictures.matrix(found.get(side), length, 3) for side in ("real", "synthetic")}
+    known = {side: rows for side, rows in sides.items() if rows is not None}
+    if length < 2 or len(known) < len(sides):
+        return None
+    low = min(row[0] for rows in known.values() for row in rows)
+    high = max(row[2] for rows in known.values() for row in rows)
+    span, step = (high - low) or 1.0, pictures.WIDTH / (length - 1)
+
+    def points(rows: list[list[float]], at: int) -> list[str]:
+        return [f"{k * step:.1f} {pictures.HEIGHT * (high - row[at]) / span:.1f}" for k, row in enumerate(rows)]
+
+    bands = {side: f"M{'L'.join([*points(rows, 0), *points(rows, 2)[::-1]])}Z" for side, rows in known.items()}
+    medians = {side: f"M{'L'.join(points(rows, 1))}" for side, rows in known.items()}
+    return Trace(finding, bands, medians, low, high, length)
 
 
 def _path(values: list[float]) -> str:

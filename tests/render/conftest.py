@@ -425,6 +425,7 @@ def make_hostile() -> Verdict:
                             for side in ("real", "synthetic")},
             "confusion": {side: {"classes": [text], "shares": [[1.0]]} for side in ("real", "synthetic")},
             "lags": [1, 2], "real": [0.5, 0.2], "synthetic": [0.1, 0.1], "random_order": [0.0, 0.0], "holdout": None,
+            "trace": {side: [[0.0, 1.0, 2.0], [1.0, 2.0, 4.0]] for side in ("real", "synthetic")},
         }  # fmt: skip
         worst = Estimate(value=math.nan, low=-math.inf, high=math.inf, method=text)
         findings = tuple(

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from synthgate.canonical import Numbers
 from synthgate.catalogue import Options, measure
-from synthgate.findings import Estimate, Ledger, Measured, Measurement, Skip
+from synthgate.findings import Estimate, Json, Ledger, Measured, Measurement, Skip
 from synthgate.measures.fidelity.columns import drifted
 from synthgate.measures.sequences.steps import Steps, own_columns, sides_with_steps, why_not
+from synthgate.measures.sequences.traces import trace
 from synthgate.statistics.distances import Distance, Reference
 from synthgate.statistics.intervals import t_value
 from synthgate.statistics.positions import average, place
@@ -84,7 +85,9 @@ def autocorrelation(evidence: Evidence, options: Options) -> Measurement:
         return Measurement.missing("no numerical column varies in the sequences")
     fewest = min(one.sequences for side, one in steps.items() if side != "holdout")
     z = t_value(fewest - 1, looks=2 * len(courses))
-    findings = [found for name, sides in courses.items() for found in _findings(name, sides, z)]
+    findings = [
+        found for name, sides in courses.items() for found in _findings(name, sides, z, trace(evidence, name, steps))
+    ]
     estimates = [f.estimate for f in findings if f.estimate is not None]
     score = average(estimates, least=LEAST_SCALE / 2, z=z)
     at = score.position.value if score.position else score.value
@@ -153,7 +156,7 @@ def _ratio(a: FloatArray, b: FloatArray) -> tuple[float, float]:
     return ratio, variance
 
 
-def _findings(name: str, sides: dict[str, Course], z: float) -> list[Measured]:
+def _findings(name: str, sides: dict[str, Course], z: float, traced: Json) -> list[Measured]:
     real, synthetic, holdout = sides["real"], sides["synthetic"], sides.get("holdout")
     out = []
     used = np.isfinite(real.lags) & np.isfinite(synthetic.lags)
@@ -173,6 +176,7 @@ def _findings(name: str, sides: dict[str, Course], z: float) -> list[Measured]:
                     "synthetic": [float(v) for v in synthetic.lags[used]],
                     "random_order": [float(v) for v in real.shuffled[used]],
                     "holdout": None if holdout is None else [float(v) for v in holdout.lags[used]],
+                    "trace": traced,
                 },
             )
         )
