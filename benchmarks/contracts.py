@@ -44,8 +44,10 @@ def ranges():
 def run_synthgate(real, synthetic, *, constraints=()):
     """Plan, count and check the schema; then run constraints."""
     from synthgate.catalogue import find_measure
-    from synthgate.evidence import Evidence, count_side, make_plan
+    from synthgate.evidence import Evidence
     from synthgate.gatefile import Constraint
+    from synthgate.sides import count_side
+    from synthgate.survey import make_plan
     from synthgate.tables import open_table
 
     tables = [open_table(path) for path in (real, synthetic)]

@@ -177,7 +177,7 @@ def written(packages, folder, *, quick, match):
     import pyarrow.parquet as pq
 
     from synthgate.bridges.sdv import write_metadata
-    from synthgate.evidence import make_plan
+    from synthgate.survey import make_plan
     from synthgate.tables import open_table
 
     index = []

@@ -31,7 +31,9 @@ def timed(work):
 
 def evidence_of(real, synthetic, holdout):
     """Plan and count three files."""
-    from synthgate.evidence import Evidence, count_side, make_plan
+    from synthgate.evidence import Evidence
+    from synthgate.sides import count_side
+    from synthgate.survey import make_plan
     from synthgate.tables import open_table
 
     tables = [open_table(str(path)) for path in (real, synthetic, holdout)]

@@ -31,7 +31,9 @@ def best_of(work, repeats):
 def count_and_score(real, synthetic, holdout):
     """Plan, count and score all columns and all pairs of tables in memory, as the QualityReport does."""
     from synthgate.catalogue import find_measure
-    from synthgate.evidence import Evidence, count_side, make_plan
+    from synthgate.evidence import Evidence
+    from synthgate.sides import count_side
+    from synthgate.survey import make_plan
     from synthgate.tables import open_table
 
     tables = [open_table(table) for table in (real, synthetic, holdout) if table is not None]

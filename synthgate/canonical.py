@@ -168,10 +168,10 @@ def to_labels(array: pa.Array, role: Role) -> Labels:
         names = pc.cast(names, pa.string()) if kind != "binary" else pa.array([v.hex() for v in names.to_pylist()])
     codes = encoded.indices.cast(pa.int32()).fill_null(-1).to_numpy(zero_copy_only=False)
     labels = Labels(codes.astype(np.int32), pc.cast(names, pa.string()))
-    return _as_booleans(labels) if role is Role.BOOLEAN else labels
+    return as_booleans(labels) if role is Role.BOOLEAN else labels
 
 
-def _as_booleans(labels: Labels) -> Labels:
+def as_booleans(labels: Labels) -> Labels:
     """Map the spellings of a boolean on ``true`` and ``false``; anything else is a misfit."""
     import pyarrow as pa
 

@@ -122,7 +122,7 @@ def _add(a: Mapping[K, V], b: Mapping[K, V]) -> dict[K, V]:
     return both
 
 
-def count_column(plan: ColumnPlan, column: Canonical) -> ColumnCounts:
+def count_column(column: Canonical) -> ColumnCounts:
     """Count one canonical column of one batch."""
     if isinstance(column, Numbers):
         values = NumberCounts.of(column.values)
@@ -134,9 +134,9 @@ def count_column(plan: ColumnPlan, column: Canonical) -> ColumnCounts:
     return ColumnCounts(rows, rows - int(seen.sum()), column.misfits, labels)
 
 
-def count_columns(plan: Plan, batch: Mapping[str, Canonical]) -> Counts:
+def count_columns(batch: Mapping[str, Canonical]) -> Counts:
     """Count every column of one batch."""
-    columns = {c.name: count_column(c, batch[c.name]) for c in plan.columns if c.name in batch}
+    columns = {name: count_column(column) for name, column in batch.items()}
     rows = next((c.rows for c in columns.values()), 0)
     return Counts(rows, columns, {})
 

@@ -1,7 +1,6 @@
 """Evidence: all that measures may look at, each part made at most once.
 
-The embedded engine lives here: it streams batches of each table through the plan, adds
-them up into counts, and keeps a bounded, seeded sample of the canonical rows.
+Tables are counted by :mod:`synthgate.sides`; pair tables and the sample are made here, when a measure asks.
 """
 
 from __future__ import annotations
@@ -9,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgate.canonical import Labels, Numbers, kind_of, to_labels, to_numbers, to_vectors
 from synthgate.clusters import observed_design, row_units, unit_designs
 from synthgate.counts import (
     ColumnCounts,
@@ -22,241 +20,26 @@ from synthgate.counts import (
     PairName,
     PairTables,
     SummedTables,
-    count_column,
-    count_columns,
     count_pairs,
     in_blocks,
     pair_names,
     table_bytes,
 )
-from synthgate.infer import date_layout, number_role, target_role, text_role
-from synthgate.plan import Canonical, ColumnPlan, Plan, plan_column
-from synthgate.roles import Role
+from synthgate.plan import Plan
 from synthgate.sample import Sample
 from synthgate.sampling import build_sample
-from synthgate.values import LabelCounts, NumberCounts
+from synthgate.sides import Side, read_columns
+from synthgate.values import NumberCounts
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from synthgate.contracts import Contract
     from synthgate.gatefile import Constraint
     from synthgate.links import Link, SequenceKey
     from synthgate.review.signoff import SignOff
-    from synthgate.suppression import Suppression
-    from synthgate.tables import Table
 
-SAMPLE_ROWS = 1_048_576
 MAX_PAIR_BYTES = 2**28
 """Most bytes of one side's pair tables that are kept; more are counted block by block when asked for."""
 MAX_BLOCK_BYTES = 2**26
-
-
-@dataclass(frozen=True)
-class Side:
-    """One table, counted, with its sampled rows in canonical form.
-
-    Attributes
-    ----------
-    table : Table
-    counts : Counts
-        Of the columns; pair tables are made on demand by :class:`Evidence`.
-    index : int64 array
-        Row numbers of the kept rows.
-    kept : dict of Numbers or Labels
-        The kept rows, per shared column that is neither vector nor unread.
-    vectors : dict of float32 array
-    suppression : Suppression or None
-        What a profile leaves out; None for a table with rows.
-    tables : dict of int64 array or None
-        The pair tables of a profile.
-    """
-
-    table: Table
-    counts: Counts
-    index: NDArray[np.int64]
-    kept: Mapping[str, Canonical]
-    vectors: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
-    suppression: Suppression | None = None
-    tables: Mapping[PairName, NDArray[np.int64]] | None = None
-
-    @property
-    def has_rows(self) -> bool:
-        """Whether it is a table, not a profile."""
-        return self.suppression is None
-
-    @property
-    def rows(self) -> int:
-        """Rows of the table."""
-        return self.counts.rows
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether every row was kept."""
-        return len(self.index) == self.rows
-
-
-def read_columns(plan: Plan, batch: pa.RecordBatch) -> dict[str, Canonical]:
-    """Return the planned columns of a batch in canonical form, vectors left aside."""
-    present = set(batch.schema.names)
-    return {
-        column.name: column.read(batch.column(column.name))
-        for column in plan.columns
-        if column.name in present and column.role is not Role.VECTOR
-    }
-
-
-def make_plan(table: Table, roles: Mapping[str, Role], targets: tuple[str, ...], layouts: Mapping[str, str]) -> Plan:
-    """Look once at the real table and fix how every column is read.
-
-    Parameters
-    ----------
-    table : Table
-        The real table.
-    roles : dict of Role
-        Roles that were given, which go before inferred ones.
-    targets : tuple of str
-        Columns to predict: whole numbers with few values among them are read as classes.
-    layouts : dict of str
-        ``strptime`` layouts that were given for dates stored as text.
-    """
-    if table.profile is not None:
-        return _profiled_plan(table, roles, layouts)
-    raw: dict[str, ColumnCounts] = {}
-    for batch in table.batches():
-        for name in batch.schema.names:
-            counted = _look(name, batch.column(name), roles.get(name))
-            raw[name] = raw[name] + counted if name in raw else counted
-    columns = []
-    for item in table.schema:
-        kind = kind_of(item.type)
-        seen = raw[item.name]
-        role, layout = _role(item.name, kind, seen, is_target=item.name in targets)
-        role = roles.get(item.name, role)
-        layout = layouts.get(item.name, layout)
-        values = _values_for(role, layout, seen)
-        columns.append(plan_column(item.name, role, kind, values, nullable=seen.missing > 0, layout=layout))
-    return Plan(tuple(columns))
-
-
-def _profiled_plan(table: Table, roles: Mapping[str, Role], layouts: Mapping[str, str]) -> Plan:
-    from synthgate.profile import read_profile, refuse_other_roles
-
-    plan = read_profile(table).plan
-    refuse_other_roles(table, plan, roles, layouts)
-    return plan
-
-
-def _profiled_side(table: Table) -> Side:
-    from synthgate.profile import read_profile
-
-    profile = read_profile(table)
-    none = np.empty(0, np.int64)
-    return Side(table, profile.counts, none, {}, suppression=profile.suppression, tables=profile.tables)
-
-
-def _look(name: str, array: pa.Array, role: Role | None) -> ColumnCounts:
-    kind = kind_of(array.type)
-    as_numbers = kind in ("integer", "float", "datetime") and not (role and role.is_discrete)
-    read_as = (Role.DATETIME if kind == "datetime" else Role.NUMERICAL) if as_numbers else Role.TEXT
-    column = to_numbers(array, read_as) if as_numbers else to_labels(array, read_as)
-    nothing = np.empty(0)
-    return count_column(ColumnPlan(name=name, role=read_as, kind=kind, edges=nothing, fine_edges=nothing), column)
-
-
-def _role(name: str, kind: str, seen: ColumnCounts, *, is_target: bool) -> tuple[Role, str | None]:
-    if kind == "boolean":
-        return Role.BOOLEAN, None
-    if kind == "datetime":
-        return Role.DATETIME, None
-    if kind == "vector":
-        return Role.VECTOR, None
-    if isinstance(seen.values, NumberCounts):
-        role = number_role(name, kind, seen.values)
-        return (target_role(role, kind, seen.values) if is_target else role), None
-    is_date, layout = date_layout(seen.values.labels) if kind == "string" else (False, None)
-    return (Role.DATETIME, layout) if is_date else (text_role(name, seen.values), None)
-
-
-def _values_for(role: Role, layout: str | None, seen: ColumnCounts) -> NumberCounts | LabelCounts:
-    """Recount the looked-at values in the domain of the role that was chosen."""
-    import pyarrow as pa
-
-    values = seen.values
-    if isinstance(values, NumberCounts) and not role.is_continuous:
-        labels = to_labels(pa.array(values.values), role)
-        return LabelCounts.of(labels.labels, _spread(labels, values.counts))
-    if isinstance(values, LabelCounts) and role.is_continuous:
-        numbers = to_numbers(values.labels, role, layout)
-        return _weighted(numbers.values, values.counts)
-    if isinstance(values, LabelCounts) and role is Role.BOOLEAN:
-        labels = to_labels(values.labels, role)
-        return LabelCounts.of(labels.labels, _spread(labels, values.counts))
-    return values
-
-
-def _spread(labels: Labels, counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    keep = labels.codes >= 0
-    return np.bincount(labels.codes[keep], weights=counts[keep], minlength=len(labels.labels)).astype(np.int64)
-
-
-def _weighted(values: NDArray[np.float64], counts: NDArray[np.int64]) -> NumberCounts:
-    keep = ~np.isnan(values)
-    distinct, place = np.unique(values[keep], return_inverse=True)
-    return NumberCounts(distinct, np.bincount(place, weights=counts[keep], minlength=len(distinct)).astype(np.int64))
-
-
-def count_side(plan: Plan, table: Table, seed: int) -> Side:
-    """Stream a table once: add up its counts and keep a seeded sample of its rows."""
-    if table.profile is not None:
-        return _profiled_side(table)
-    rng = np.random.default_rng([seed, *b"rows"])
-    wanted = np.arange(table.rows)
-    if table.rows > SAMPLE_ROWS:
-        wanted = np.sort(rng.choice(table.rows, SAMPLE_ROWS, replace=False))
-    counts, start = Counts.empty(), 0
-    parts: list[dict[str, Canonical]] = []
-    vectors: list[dict[str, NDArray[np.float32]]] = []
-    for batch in table.batches():
-        canonical = read_columns(plan, batch)
-        counted = count_columns(plan, canonical)
-        counts = counts + Counts(batch.num_rows, counted.columns, {})
-        here = wanted[(wanted >= start) & (wanted < start + batch.num_rows)] - start
-        whole = len(here) == batch.num_rows
-        parts.append(canonical if whole else {n: _take(c, here) for n, c in canonical.items()})
-        vectors.append({c.name: to_vectors(batch.column(c.name))[here] for c in _vector_columns(plan, batch)})
-        start += batch.num_rows
-    kept = {name: join_columns([part[name] for part in parts]) for name in parts[0]} if parts else {}
-    joined = {name: np.concatenate([v[name] for v in vectors]) for name in vectors[0]} if vectors else {}
-    return Side(table, counts, wanted.astype(np.int64), kept, joined)
-
-
-def _vector_columns(plan: Plan, batch: pa.RecordBatch) -> list[Any]:
-    present = {f.name for f in batch.schema if kind_of(f.type) == "vector"}
-    return [c for c in plan.columns if c.role is Role.VECTOR and c.name in present]
-
-
-def _take(column: Canonical, rows: NDArray[np.int64]) -> Canonical:
-    if isinstance(column, Numbers):
-        return Numbers(column.values[rows])
-    return Labels(column.codes[rows], column.labels)
-
-
-def join_columns(parts: list[Canonical]) -> Canonical:
-    """Return parts of one column as one, over one list of labels."""
-    import pyarrow as pa
-
-    if len(parts) == 1:
-        return parts[0]
-    if all(isinstance(part, Numbers) for part in parts):
-        return Numbers(np.concatenate([part.values for part in parts if isinstance(part, Numbers)]))
-    labels = [part for part in parts if isinstance(part, Labels)]
-    pool = pa.concat_arrays([part.labels for part in labels]).dictionary_encode()
-    place, codes, at = pool.indices.to_numpy(), [], 0
-    for part in labels:
-        codes.append(np.append(place[at : at + len(part.labels)], -1)[part.codes])
-        at += len(part.labels)
-    return Labels(np.concatenate(codes).astype(np.int32), pool.dictionary)
 
 
 @dataclass(frozen=True, kw_only=True)

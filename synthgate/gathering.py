@@ -18,11 +18,13 @@ from synthgate.canonical import Labels, Numbers
 from synthgate.clock import Clock
 from synthgate.counts import ColumnCounts
 from synthgate.errors import DataError, GateFileError, UsageError, nearest
-from synthgate.evidence import Evidence, Side, count_side, join_columns, make_plan
+from synthgate.evidence import Evidence
 from synthgate.gatefile import Gate
-from synthgate.plan import Canonical
+from synthgate.plan import Canonical, Plan
 from synthgate.review.signoff import SignOff, read_signoff
 from synthgate.roles import Role
+from synthgate.sides import Side, count_side, join_columns
+from synthgate.survey import count_surveyed, plan_of, survey
 from synthgate.values import LabelCounts, NumberCounts
 
 if TYPE_CHECKING:
@@ -73,22 +75,7 @@ def gather(
         roles[sequence.key] = Role.ID
     running = {check.id for check in policy.checks}
     contracts = clock.run("load schemas", lambda: load_contracts(policy.schemas, running, real.schema.names))
-    plan = clock.run("plan", lambda: make_plan(real, roles, policy.targets, described.layouts))
-    if policy.time and not plan[policy.time].role.is_continuous:
-        found = f"column {policy.time!r} is read as {plan[policy.time].role}, expected datetime or numerical"
-        raise GateFileError(policy.place("time"), found, "name a column of moments, or give its role under `roles`")
-    shared = set(plan.names) & set(tables["synthetic"].schema.names)
-    if not shared:
-        raise DataError(
-            tables["synthetic"].source,
-            f"shares no column with {real.source}: it has {_some(tables['synthetic'].schema.names)}, "
-            f"expected {_some(plan.names)}",
-            "give two tables of the same kind",
-        )
-    sides = {
-        name: clock.run(f"count {name}", partial(count_side, plan, table, policy.seed))
-        for name, table in tables.items()
-    }
+    plan, sides = _count(policy, tables, roles, described, clock)
     is_reference = ties.is_reference
     if is_reference is None:
         is_reference = "holdout" in sides and same_rows(sides["real"], sides["holdout"])
@@ -115,6 +102,35 @@ def gather(
     )
     _refuse_contradictions(described, evidence, ties.name)
     return evidence
+
+
+def _count(
+    policy: Gate, tables: Mapping[str, Table], roles: Mapping[str, Role], described: Metadata, clock: Clock
+) -> tuple[Plan, dict[str, Side]]:
+    """Fix the plan by a survey of the real table, and count every side.
+
+    Raises
+    ------
+    SynthgateError
+    """
+    real, synthetic = tables["real"], tables["synthetic"]
+    seen = clock.run("count real", lambda: survey(real, roles, policy.seed))
+    plan = clock.run("plan", lambda: plan_of(seen, policy.targets, described.layouts))
+    if policy.time and not plan[policy.time].role.is_continuous:
+        found = f"column {policy.time!r} is read as {plan[policy.time].role}, expected datetime or numerical"
+        raise GateFileError(policy.place("time"), found, "name a column of moments, or give its role under `roles`")
+    if not set(plan.names) & set(synthetic.schema.names):
+        raise DataError(
+            synthetic.source,
+            f"shares no column with {real.source}: it has {_some(synthetic.schema.names)}, "
+            f"expected {_some(plan.names)}",
+            "give two tables of the same kind",
+        )
+    sides = {"real": clock.run("count real", lambda: count_surveyed(plan, seen, policy.seed))}
+    for name, table in tables.items():
+        if name != "real":
+            sides[name] = clock.run(f"count {name}", partial(count_side, plan, table, policy.seed))
+    return plan, sides
 
 
 def sign_off(policy: Gate) -> SignOff | None:

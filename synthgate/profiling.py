@@ -15,13 +15,15 @@ from synthgate.bridges.sdv import Metadata, read_metadata
 from synthgate.canonical import Labels
 from synthgate.counts import ColumnCounts, code_counts, pair_names
 from synthgate.errors import DataError, UsageError
-from synthgate.evidence import Side, count_side, make_plan, pair_counts
+from synthgate.evidence import pair_counts
 from synthgate.measures.schema.contents import MAX_MASKS, MIN_ROWS_FOR_MASKS, mask
 from synthgate.plan import FINE_BINS, PAIR_BINS, PAIR_CATEGORIES, RARE_BELOW, ColumnPlan, Plan, quantile_edges
 from synthgate.profile import column_json, pair_json
 from synthgate.roles import Role
+from synthgate.sides import Side
 from synthgate.statistics.distances import total_variation
 from synthgate.suppression import ColumnSuppression, fill_table, suppress_margin, suppress_numbers, suppress_table
+from synthgate.survey import count_surveyed, plan_of, survey
 from synthgate.tables import DEFAULT_MISSING, Table, open_table
 from synthgate.tables.profiles import document_text
 from synthgate.values import LabelCounts, NumberCounts
@@ -81,8 +83,9 @@ def profile_text(
     for name in (*wanted, *targets):
         if name not in table.schema.names:
             raise DataError(table.source, f"has no column {name!r}", f"use one of: {', '.join(table.schema.names)}")
-    plan = make_plan(table, wanted, tuple(targets), described.layouts)
-    side = count_side(plan, table, 0)
+    seen = survey(table, wanted)
+    plan = plan_of(seen, tuple(targets), described.layouts)
+    side = count_surveyed(plan, seen, 0)
     columns = [_told(column, side.counts.columns.get(column.name), k) for column in plan.columns]
     told = Plan(tuple(column.plan for column in columns))
     return document_text(

@@ -12,8 +12,8 @@ from synthgate.roles import Role
 
 if TYPE_CHECKING:
     from synthgate.counts import ColumnCounts
-    from synthgate.evidence import Side
     from synthgate.plan import Plan
+    from synthgate.sides import Side
     from synthgate.tables import Table
 
 HEADER = """\
@@ -82,7 +82,7 @@ def look_at(real: object, metadata: str | Path | Mapping[str, Any] | None) -> tu
     DataError
         When it cannot be read, or is a profile.
     """
-    from synthgate.evidence import count_side, make_plan
+    from synthgate.survey import count_surveyed, plan_of, survey
     from synthgate.tables import open_table
 
     described = read_metadata(metadata) if metadata is not None else Metadata()
@@ -90,8 +90,9 @@ def look_at(real: object, metadata: str | Path | Mapping[str, Any] | None) -> tu
     if table.profile is not None:
         problem = "is a profile, which holds counts and no rows; expected a table"
         raise DataError(table.source, problem, "give the real table itself")
-    plan = make_plan(table, described.roles, (), described.layouts)
-    side = count_side(plan, table, 0)
+    seen = survey(table, described.roles)
+    plan = plan_of(seen, (), described.layouts)
+    side = count_surveyed(plan, seen, 0)
     return table, plan, side, list(described.keys) or _keys(plan, side.counts.columns)
 
 

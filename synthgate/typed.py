@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from synthgate.evidence import Side, read_columns
 from synthgate.expressions import typed_batch
 from synthgate.plan import Plan
+from synthgate.sides import Side, read_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,7 +11,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import settings
 
-from synthgate.evidence import Evidence, count_side, make_plan
+from synthgate.evidence import Evidence
+from synthgate.sides import count_side
+from synthgate.survey import make_plan
 from synthgate.tables import open_table
 
 # times on a shared machine say nothing, and the first call pays for imports

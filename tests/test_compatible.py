@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from sdmetrics.demos import load_single_table_demo
 from sdmetrics.reports import QualityReport
 
-from synthgate.evidence import Evidence, count_side, make_plan
+from synthgate.evidence import Evidence
 from synthgate.measures.fidelity.compatible import column_shapes, pair_trends
 from synthgate.roles import Role
+from synthgate.sides import count_side
+from synthgate.survey import make_plan
 from synthgate.tables import open_table
 
 TOLERANCE = 1e-9

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthgate import evidence as engine
+from synthgate import sides
 from synthgate.counts import GROUPS, Counts, count_columns, count_pairs, pair_names, row_groups
-from synthgate.evidence import make_plan, read_columns
+from synthgate.sides import read_columns
+from synthgate.survey import make_plan
 from synthgate.tables import open_table
 from synthgate.values import LabelCounts
 
@@ -39,7 +40,7 @@ def count_all(plan, table, size):
     parts = []
     for batch in table.to_batches(max_chunksize=size):
         canonical = read_columns(plan, batch)
-        counted = count_columns(plan, canonical) + count_pairs(plan, canonical, pair_names(plan, plan.names), first)
+        counted = count_columns(canonical) + count_pairs(plan, canonical, pair_names(plan, plan.names), first)
         parts.append(Counts(batch.num_rows, counted.columns, counted.pairs))
         first += batch.num_rows
     for part in reversed(parts):
@@ -94,7 +95,7 @@ def test_groups_are_about_equal_and_depend_on_the_row_number_alone():
 def test_a_table_in_many_batches_is_judged_like_one_in_one(monkeypatch, make_evidence, draw_people):
     real, synthetic = draw_people(700, 1), draw_people(700, 2)
     one = make_evidence(real, synthetic)
-    monkeypatch.setattr(engine, "SAMPLE_ROWS", 200)
+    monkeypatch.setattr(sides, "SAMPLE_ROWS", 200)
     many = make_evidence(real, synthetic)
     assert not many.real.is_whole
     assert many.sample.real.rows == 200
@@ -107,7 +108,7 @@ def test_a_table_in_many_batches_is_judged_like_one_in_one(monkeypatch, make_evi
 
 
 def test_a_sampled_label_keeps_its_meaning(monkeypatch, make_evidence, draw_people):
-    monkeypatch.setattr(engine, "SAMPLE_ROWS", 100)
+    monkeypatch.setattr(sides, "SAMPLE_ROWS", 100)
     real = draw_people(600, 1)
     sample = make_evidence(real, draw_people(600, 2)).sample
     words = [sample.dictionaries["job"][code] for code in sample.real.columns["job"]]
@@ -115,7 +116,7 @@ def test_a_sampled_label_keeps_its_meaning(monkeypatch, make_evidence, draw_peop
 
 
 def test_same_seed_gives_the_same_sample(monkeypatch, make_evidence, draw_people):
-    monkeypatch.setattr(engine, "SAMPLE_ROWS", 50)
+    monkeypatch.setattr(sides, "SAMPLE_ROWS", 50)
     real = draw_people(300, 1)
     first, again, other = (make_evidence(real, real, seed=s).sample.real.index for s in (1, 1, 2))
     assert np.array_equal(first, again)

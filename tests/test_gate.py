@@ -16,11 +16,11 @@ from synthgate import gate as gate_module
 from synthgate.bridges.sdv import read_metadata, write_metadata
 from synthgate.catalogue import Measure
 from synthgate.errors import DataError, UsageError
-from synthgate.evidence import make_plan
 from synthgate.findings import Outcome, Status
 from synthgate.gatefile import Waiver, load_gate
 from synthgate.roles import Role
 from synthgate.scaffold import gate_yaml
+from synthgate.survey import make_plan
 from synthgate.tables import open_table
 
 COUNTED = ["schema", "constraints", "fidelity", "coverage"]

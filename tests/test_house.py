@@ -43,6 +43,8 @@ LAYERS = {
         "sampling",
         "encoding",
         "links",
+        "sides",
+        "survey",
         "clusters",
         "evidence",
         "profile",

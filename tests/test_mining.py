@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import synthgate
-from synthgate.evidence import Evidence, count_side, make_plan
+from synthgate.evidence import Evidence
 from synthgate.findings import CheckResult, Severity, Status
 from synthgate.gatefile import load_gate
 from synthgate.measures.constraints.mined import tolerated
@@ -24,6 +24,8 @@ from synthgate.mining import Mined, mine
 from synthgate.mining.find_single import pattern_of
 from synthgate.mining.rows import rows_of
 from synthgate.scaffold import gate_yaml
+from synthgate.sides import count_side
+from synthgate.survey import make_plan
 from synthgate.tables import open_table
 
 DAY = np.timedelta64(1, "D")

@@ -19,9 +19,11 @@ from sdmetrics import column_pairs, single_column, single_table
 from sdmetrics.reports import DiagnosticReport, QualityReport
 
 from synthgate.catalogue import find_measure
-from synthgate.evidence import Evidence, count_side, make_plan
+from synthgate.evidence import Evidence
 from synthgate.measures.sdmetrics.metrics import OURS
 from synthgate.roles import Role
+from synthgate.sides import count_side
+from synthgate.survey import make_plan
 from synthgate.tables import open_table
 
 TOLERANCE = 1e-9

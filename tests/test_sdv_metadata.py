@@ -16,9 +16,9 @@ from synthgate.bridges.sdv import (
     write_tables_metadata,
 )
 from synthgate.errors import DataError
-from synthgate.evidence import make_plan
 from synthgate.links import Relationship, SequenceKey
 from synthgate.roles import Role
+from synthgate.survey import make_plan
 from synthgate.tables import open_table
 
 SINGLE = {

@@ -203,9 +203,11 @@ def test_autocorrelation_is_that_of_its_definition(make_sequences, seed, lag):
 @pytest.fixture(scope="module")
 def make_sequences():
     """Return a function that makes evidence of sequences of random length."""
-    from synthgate.evidence import Evidence, count_side, make_plan
+    from synthgate.evidence import Evidence
     from synthgate.links import SequenceKey
     from synthgate.roles import Role
+    from synthgate.sides import count_side
+    from synthgate.survey import make_plan
     from synthgate.tables import open_table
 
     def make(seed):

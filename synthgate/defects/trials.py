@@ -13,11 +13,11 @@ from synthgate.defects import DEFECTS, Defect, Injection, NotApplicableError, Ru
 from synthgate.defects.limits import Suggestion, suggest
 from synthgate.defects.parts import Parts, Source, open_source
 from synthgate.errors import UsageError, nearest
-from synthgate.evidence import make_plan
 from synthgate.findings import Outcome, Severity, Status
 from synthgate.gate import evaluate
 from synthgate.gatefile import Gate, load_gate, select
 from synthgate.judging import judge
+from synthgate.survey import make_plan
 from synthgate.tables import DEFAULT_MISSING, open_table
 from synthgate.verdict import Verdict
 

@@ -18,8 +18,9 @@ from synthgate.plan import Canonical, ColumnPlan, bin_labels
 from synthgate.statistics.distances import IntArray
 
 if TYPE_CHECKING:
-    from synthgate.evidence import Evidence, Side
+    from synthgate.evidence import Evidence
     from synthgate.sample import Sample
+    from synthgate.sides import Side
 
 Codes = NDArray[np.intp]
 Triple = tuple[int, int, int]

@@ -13,7 +13,8 @@ from synthgate.counts import PairName, pair_names
 from synthgate.plan import Plan
 
 if TYPE_CHECKING:
-    from synthgate.evidence import Evidence, Side
+    from synthgate.evidence import Evidence
+    from synthgate.sides import Side
 
 MOST_PAIRS = 2_000
 MOST_LIKE = 20_000

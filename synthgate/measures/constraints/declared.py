@@ -15,8 +15,9 @@ from synthgate.typed import typed_rows
 if TYPE_CHECKING:
     import duckdb
 
-    from synthgate.evidence import Evidence, Side
+    from synthgate.evidence import Evidence
     from synthgate.gatefile import Constraint
+    from synthgate.sides import Side
 
 MOST_ROWS = 5
 MOST_LETTERS = 60

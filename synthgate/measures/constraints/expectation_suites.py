@@ -14,7 +14,8 @@ from synthgate.measures.constraints.breaches import Breach, Report, contracts_of
 from synthgate.measures.constraints.frames import pandas_frame, typed_rows
 
 if TYPE_CHECKING:
-    from synthgate.evidence import Evidence, Side
+    from synthgate.evidence import Evidence
+    from synthgate.sides import Side
 
 PLACE = "synthgate_place"
 ROUNDING = 1e-9

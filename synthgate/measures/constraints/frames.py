@@ -15,7 +15,8 @@ from synthgate.tables.text_types import typed
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from synthgate.evidence import Evidence, Side
+    from synthgate.evidence import Evidence
+    from synthgate.sides import Side
 
 TEXT_TYPES = ("string", "object", "str", "large_string")
 

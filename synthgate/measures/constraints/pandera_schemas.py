@@ -19,7 +19,8 @@ from synthgate.measures.constraints.frames import pandas_frame, polars_frame, ty
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from synthgate.evidence import Evidence, Side
+    from synthgate.evidence import Evidence
+    from synthgate.sides import Side
 
 STRUCTURE = {
     "COLUMN_NOT_IN_DATAFRAME": "the column is absent",

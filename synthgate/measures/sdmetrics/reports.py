@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from synthgate.canonical import kind_of
-from synthgate.evidence import Side
 from synthgate.measures.fidelity.compatible import column_shapes, pair_trends
 from synthgate.measures.sdmetrics.scores import NAN, boundary_adherence, category_adherence, key_uniqueness
 from synthgate.plan import ColumnPlan
+from synthgate.sides import Side
 from synthgate.values import NumberCounts
 
 if TYPE_CHECKING:

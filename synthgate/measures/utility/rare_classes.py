@@ -21,8 +21,9 @@ from synthgate.measures.utility.sweep import asked
 from synthgate.measures.utility.trials import Trial, closest_look
 
 if TYPE_CHECKING:
-    from synthgate.evidence import Evidence, Side
+    from synthgate.evidence import Evidence
     from synthgate.sample import Sample
+    from synthgate.sides import Side
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
