@@ -161,7 +161,8 @@ def to_labels(array: pa.Array, role: Role) -> Labels:
         values, codes = np.unique(floats, return_inverse=True)
         names = [number_label(v) for v in values]
         missing = np.isnan(values)[codes]
-        return Labels(np.where(missing, -1, codes).astype(np.int32), pa.array(names, pa.string()))
+        labels = Labels(np.where(missing, -1, codes).astype(np.int32), pa.array(names, pa.string()))
+        return as_booleans(labels) if role is Role.BOOLEAN else labels
     encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
     names = encoded.dictionary
     if kind != "string":

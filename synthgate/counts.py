@@ -6,9 +6,8 @@ exactly the same integers, in any split and any order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import combinations
 from typing import TypeVar
 
@@ -24,7 +23,6 @@ PairName = tuple[str, str]
 K = TypeVar("K")
 V = TypeVar("V", "ColumnCounts", "NDArray[np.int64]")
 
-BLOCK = 65_536
 GROUPS = 10
 
 
@@ -96,17 +94,21 @@ class Counts:
     pairs : dict of int64 array
         Per pair of columns ``(a, b)``, in plan order: contingency tables of their pair codes, one per
         random group of rows, shape (GROUPS, codes of a, codes of b).
+    fine : dict of int64 array
+        The same over all rows, by the codes that rows were counted with, where these are finer.
     """
 
     rows: int
     columns: Mapping[str, ColumnCounts]
     pairs: Mapping[PairName, IntArray]
+    fine: Mapping[PairName, IntArray] = field(default_factory=dict)
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
             self.rows + other.rows,
             _add(self.columns, other.columns),
             _add(self.pairs, other.pairs),
+            _add(self.fine, other.fine),
         )
 
     @classmethod
@@ -147,85 +149,6 @@ def pair_names(plan: Plan, names: Iterable[str]) -> list[PairName]:
     return list(combinations([c.name for c in plan.columns if c.is_paired and c.name in present], 2))
 
 
-@dataclass(frozen=True, eq=False)
-class PairTables(Mapping[PairName, IntArray]):
-    """Contingency tables that are counted when asked for, a block of pairs at a time, and forgotten again.
-
-    For more pairs than fit in memory. Reading the pairs in order counts each of them once.
-
-    Attributes
-    ----------
-    blocks : tuple of tuple of (str, str)
-        The pairs, in order, in blocks that are counted together.
-    count : callable
-        Counts the tables of some pairs.
-    """
-
-    blocks: tuple[tuple[PairName, ...], ...]
-    count: Callable[[Sequence[PairName]], Mapping[PairName, IntArray]]
-    _held: dict[PairName, IntArray] = field(default_factory=dict, repr=False)
-
-    @cached_property
-    def _block_of(self) -> dict[PairName, int]:
-        return {pair: at for at, block in enumerate(self.blocks) for pair in block}
-
-    def __getitem__(self, pair: PairName) -> IntArray:
-        if pair not in self._held:
-            wanted = self.blocks[self._block_of[pair]]
-            self._held.clear()
-            self._held.update(self.count(wanted))
-        return self._held[pair]
-
-    def __contains__(self, pair: object) -> bool:
-        return pair in self._block_of
-
-    def __iter__(self) -> Iterator[PairName]:
-        return iter(self._block_of)
-
-    def __len__(self) -> int:
-        return len(self._block_of)
-
-
-@dataclass(frozen=True, eq=False)
-class SummedTables(Mapping[PairName, IntArray]):
-    """The same tables over all groups of rows."""
-
-    tables: Mapping[PairName, IntArray]
-
-    def __getitem__(self, pair: PairName) -> IntArray:
-        whole: IntArray = self.tables[pair].sum(axis=0)
-        return whole
-
-    def __contains__(self, pair: object) -> bool:
-        return pair in self.tables
-
-    def __iter__(self) -> Iterator[PairName]:
-        return iter(self.tables)
-
-    def __len__(self) -> int:
-        return len(self.tables)
-
-
-def in_blocks(plan: Plan, pairs: Sequence[PairName], most: int) -> tuple[tuple[PairName, ...], ...]:
-    """Cut pairs into runs whose tables hold at most `most` bytes together, one pair at least."""
-    blocks: list[tuple[PairName, ...]] = []
-    block: list[PairName] = []
-    held = 0
-    for a, b in pairs:
-        size = table_bytes(plan, (a, b))
-        if block and held + size > most:
-            blocks.append(tuple(block))
-            block, held = [], 0
-        block.append((a, b))
-        held += size
-    return (*blocks, tuple(block)) if block else tuple(blocks)
-
-
-def table_bytes(plan: Plan, pair: PairName) -> int:
-    """Return the bytes that a pair's tables take."""
-    return GROUPS * plan[pair[0]].n_codes * plan[pair[1]].n_codes * 8
-
-
 def row_groups(first: int, rows: int) -> IntArray:
     """Return the random group of each row, which depends on its row number alone.
 
@@ -235,33 +158,6 @@ def row_groups(first: int, rows: int) -> IntArray:
     mixed = (number + np.uint64(0x9E3779B97F4A7C15)) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(31))) * np.uint64(0x94D049BB133111EB)
     return ((mixed >> np.uint64(33)) % np.uint64(GROUPS)).astype(np.int64)
-
-
-def count_pairs(plan: Plan, batch: Mapping[str, Canonical], pairs: Iterable[PairName], first: int = 0) -> Counts:
-    """Count the contingency tables of one batch, in blocks that fit the processor's cache.
-
-    Parameters
-    ----------
-    plan : Plan
-    batch : dict of Numbers or Labels
-    pairs : iterable of (str, str)
-    first : int
-        Number of the batch's first row in its table.
-    """
-    wanted = list(pairs)
-    used = {name for pair in wanted for name in pair}
-    codes = {name: plan[name].encode(batch[name]) for name in used}
-    sizes = {name: plan[name].n_codes for name in used}
-    rows = len(next(iter(codes.values()))) if codes else 0
-    groups = row_groups(first, rows)
-    flat = {(a, b): np.zeros(GROUPS * sizes[a] * sizes[b], np.int64) for a, b in wanted}
-    for start in range(0, rows, BLOCK):
-        block = {name: column[start : start + BLOCK] for name, column in codes.items()}
-        group = groups[start : start + BLOCK]
-        left = {name: (group * sizes[name] + block[name]) for name in {a for a, _ in wanted}}
-        for (a, b), table in flat.items():
-            table += np.bincount(left[a] * sizes[b] + block[b], minlength=len(table))
-    return Counts(0, {}, {(a, b): table.reshape(GROUPS, sizes[a], sizes[b]) for (a, b), table in flat.items()})
 
 
 def code_counts(plan: ColumnPlan, column: ColumnCounts) -> NDArray[np.int64]:

@@ -14,17 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgate.clusters import observed_design, row_units, unit_designs
-from synthgate.counts import (
-    ColumnCounts,
-    Counts,
-    PairName,
+from synthgate.contingency import (
+    Coding,
+    Cuts,
     PairTables,
     SummedTables,
     count_pairs,
+    equal_edges,
     in_blocks,
-    pair_names,
     table_bytes,
 )
+from synthgate.counts import ColumnCounts, Counts, PairName, pair_names
 from synthgate.plan import Plan
 from synthgate.sample import Sample
 from synthgate.sampling import build_sample
@@ -162,9 +162,30 @@ class Evidence:
         """The pair tables of every side, one per random group of rows."""
         names = pair_names(self.plan, self.shared)
         return {
-            side: pair_counts(self.plan, data, [p for p in names if _has_both(data, p)])
+            side: pair_counts(self.plan, data, [p for p in names if _has_both(data, p)], self.own_edges.get(side, {}))
             for side, data in self.sides.items()
         }
+
+    @cached_property
+    def own_edges(self) -> dict[str, dict[str, NDArray[np.float64]]]:
+        """Edges of bins of equal width over each continuous column's own range, real and synthetic."""
+        continuous = [c.name for c in self.plan.columns if c.role.is_continuous and c.name in self.shared]
+        found = {
+            side: {name: equal_edges(data.counts.columns[name].numbers) for name in continuous}
+            for side, data in (("real", self.real), ("synthetic", self.synthetic))
+        }
+        return {side: {name: e for name, e in edges.items() if e is not None} for side, edges in found.items()}
+
+    def fine_table(self, side: str, pair: PairName) -> NDArray[np.int64]:
+        """Return a pair's table over all rows of real or synthetic, by the codes of :meth:`coding`."""
+        counts = self.pairs[side]
+        if isinstance(counts.pairs, PairTables):
+            counts = counts.pairs.block(pair)
+        return counts.fine[pair] if pair in counts.fine else self.pair_tables[side][pair]
+
+    def coding(self, side: str, name: str) -> Coding:
+        """Return how a column of real or synthetic is coded in the fine tables of its pairs with discrete columns."""
+        return Coding.of(self.plan[name], self.own_edges[side].get(name))
 
     @cached_property
     def pair_tables(self) -> dict[str, Mapping[PairName, NDArray[np.int64]]]:
@@ -186,7 +207,7 @@ def _has_both(side: Side, pair: PairName) -> bool:
     return pair[0] in side.counts.columns and pair[1] in side.counts.columns
 
 
-def pair_counts(plan: Plan, side: Side, names: list[PairName]) -> Counts:
+def pair_counts(plan: Plan, side: Side, names: list[PairName], cuts: Cuts | None = None) -> Counts:
     """Count all pairs at once, or block by block on demand where their tables would not fit in memory.
 
     A profile has whole tables only, as one group of rows.
@@ -194,19 +215,19 @@ def pair_counts(plan: Plan, side: Side, names: list[PairName]) -> Counts:
     if side.tables is not None:
         return Counts(0, {}, {pair: side.tables[pair][None] for pair in names})
     if sum(table_bytes(plan, pair) for pair in names) <= MAX_PAIR_BYTES:
-        return _count_pairs(plan, side, names)
+        return _count_pairs(plan, side, names, cuts)
 
-    def count(block: Sequence[PairName]) -> Mapping[PairName, NDArray[np.int64]]:
-        return _count_pairs(plan, side, list(block)).pairs
+    def count(block: Sequence[PairName]) -> Counts:
+        return _count_pairs(plan, side, block, cuts)
 
     return Counts(0, {}, PairTables(in_blocks(plan, names, MAX_BLOCK_BYTES), count))
 
 
-def _count_pairs(plan: Plan, side: Side, names: list[PairName]) -> Counts:
+def _count_pairs(plan: Plan, side: Side, names: Sequence[PairName], cuts: Cuts | None) -> Counts:
     if side.is_whole:
-        return count_pairs(plan, side.kept, names)
+        return count_pairs(plan, side.kept, names, cuts=cuts)
     total, first = Counts.empty(), 0
     for batch in side.table.batches():
-        total = total + count_pairs(plan, read_columns(plan, batch), names, first)
+        total = total + count_pairs(plan, read_columns(plan, batch), names, first, cuts)
         first += batch.num_rows
     return total

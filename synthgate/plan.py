@@ -112,13 +112,18 @@ class ColumnPlan:
             return codes
         return np.append(self.label_codes(column.labels), self.n_codes - 1)[column.codes]
 
-    def label_codes(self, labels: pa.Array) -> NDArray[np.intp]:
-        """Return the pair code of every label."""
+    def ranks(self, labels: pa.Array) -> NDArray[np.intp]:
+        """Return the place of every label among the categories, -1 where it is none."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
         known = pc.index_in(labels, value_set=pa.array(self.categories, pa.string()))
-        ranks = known.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.intp)
+        ranks: NDArray[np.intp] = known.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.intp)
+        return ranks
+
+    def label_codes(self, labels: pa.Array) -> NDArray[np.intp]:
+        """Return the pair code of every label."""
+        ranks = self.ranks(labels)
         return np.where(ranks < 0, self.shown + 1, np.minimum(ranks, self.shown))
 
 
@@ -213,9 +218,9 @@ def bin_codes(edges: NDArray[np.float64], values: NDArray[np.float64]) -> NDArra
 
     One comparison a row and edge, without branches: several times faster than a binary search here.
     """
-    codes = np.zeros(len(values), np.int16)
+    codes = np.zeros(len(values), np.uint8 if len(edges) < 256 else np.uint16)
     for edge in edges:
-        codes += values >= edge
+        np.add(codes, (values >= edge).view(np.uint8), out=codes)
     return codes.astype(np.intp)
 
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthgate import sides
-from synthgate.counts import GROUPS, Counts, count_columns, count_pairs, pair_names, row_groups
+from synthgate.contingency import count_pairs
+from synthgate.counts import GROUPS, Counts, count_columns, pair_names, row_groups
 from synthgate.sides import read_columns
 from synthgate.survey import make_plan
 from synthgate.tables import open_table
@@ -133,7 +134,7 @@ def test_tables_that_do_not_fit_in_memory_are_counted_block_by_block_to_the_same
     make_evidence, draw_people, monkeypatch
 ):
     from synthgate import evidence as module
-    from synthgate.counts import PairTables
+    from synthgate.contingency import PairTables
     from synthgate.measures.fidelity.pairs import pairs
 
     tables = [draw_people(400, seed) for seed in (1, 2, 3)]

@@ -35,6 +35,7 @@ LAYERS = {
         "plan",
         "infer",
         "counts",
+        "contingency",
         "suppression",
         "expressions",
     ),

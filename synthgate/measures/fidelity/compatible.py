@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgate.contingency import EQUAL_BINS, fold
 from synthgate.counts import ColumnCounts, PairName
 from synthgate.findings import Json
 from synthgate.plan import bin_codes
@@ -133,35 +134,31 @@ def pair_trends(
         Pairs whose real correlation or Cramer's V lies at or below are left out of the mean; no association is
         computed, and no pair left out, when its threshold is 0.
     """
+    names = [c.name for c in evidence.plan.columns if c.is_paired and c.name in evidence.shared]
+    continuous = {name for name in names if evidence.plan[name].role.is_continuous}
     sample = evidence.sample
-    names = [c.name for c in evidence.plan.columns if c.is_paired and c.name in sample.roles]
-    continuous = {name for name in names if sample.roles[name].is_continuous}
-    correlations = Correlations(sample, sorted(continuous))
-    codes = _Codes(sample)
-    ready = _ready_tables(evidence)
+    correlations, tables = Correlations(sample, sorted(continuous)), _Tables(evidence)
     pairs: dict[PairName, Json] = {}
     everything: list[float] = []
     strong: list[float] = []
-    for a, b in combinations(names, 2):
-        both = a in continuous and b in continuous
-        if both:
-            score, strength = correlations.score(a, b)
-        elif (a, b) in ready:
-            score, strength = similarity([table.ravel() for table in ready[a, b]]), uncorrected_v(ready[a, b][0])
+    for pair in combinations(names, 2):
+        if all(name in continuous for name in pair):
+            score, strength = correlations.score(*pair)
+            meets = correlations.exceeds(*pair, correlation_threshold)
+            if not correlations.exceeds(*pair, 0.0):
+                score = float("nan")  # SDMetrics leaves out what is at or below a threshold of zero, too
+            metric = "CorrelationSimilarity"
         else:
-            score, strength = codes.score(a, b, mixed=(a in continuous) != (b in continuous))
-        if both:
-            meets = correlations.exceeds(a, b, correlation_threshold)
-        else:
-            table = partial(codes.table, a, b)
-            meets = association_threshold == 0 or exceeds(strength, association_threshold, table)
-        if both and not correlations.exceeds(a, b, 0.0):
-            score = float("nan")  # SDMetrics leaves out what is at or below a threshold of zero, too
+            score, strength = tables.score(pair)
+            meets = association_threshold == 0 or exceeds(
+                strength, association_threshold, partial(tables.codes.table, *pair)
+            )
+            metric = "ContingencySimilarity"
         if np.isfinite(score):
             everything.append(score)
             strong.extend([score] if meets else [])
-        pairs[a, b] = {
-            "metric": "CorrelationSimilarity" if both else "ContingencySimilarity",
+        pairs[pair] = {
+            "metric": metric,
             "score": score if np.isfinite(score) else None,
             "real_association": strength if np.isfinite(strength) else None,
             "meets_threshold": meets,
@@ -179,18 +176,46 @@ def pair_trends(
     )
 
 
-def _ready_tables(evidence: Evidence) -> dict[PairName, tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Return the pair tables, real and synthetic, that hold what SDMetrics counts: each real category by itself.
+class _Tables:
+    """Contingency tables as SDMetrics groups rows, from the tables that were counted, else from the rows."""
 
-    Categories that real does not have share a cell. That changes no distance, for real has nothing there.
-    """
-    real, synthetic = evidence.pair_tables["real"], evidence.pair_tables["synthetic"]
-    if not (isinstance(real, dict) and isinstance(synthetic, dict)):
-        return {}
-    plans = {c.name: c for c in evidence.plan.columns if c.role.is_discrete and c.shown == len(c.categories)}
-    whole = evidence.real.is_whole and evidence.synthetic.is_whole
-    there = [pair for pair in real if whole and pair in synthetic and pair[0] in plans and pair[1] in plans]
-    return {pair: (real[pair], synthetic[pair]) for pair in there}
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence, self.codes = evidence, _Codes(evidence.sample)
+        self.is_whole = evidence.real.is_whole and evidence.synthetic.is_whole
+        self._own: dict[tuple[str, str], NDArray[np.int64] | None] = {}
+
+    def score(self, pair: PairName) -> tuple[float, float]:
+        """Return the score of a pair that is not of two continuous columns, and Cramer's V of the real table."""
+        folds = {(side, name): self._fold(side, name) for side in ("real", "synthetic") for name in pair}
+        if not self.is_whole or any(found is None for found in folds.values()):
+            continuous = [self.evidence.plan[name].role.is_continuous for name in pair]
+            return self.codes.score(*pair, mixed=continuous[0] != continuous[1])
+        tables = []
+        for side in ("real", "synthetic"):
+            table = self.evidence.fine_table(side, pair)
+            for axis, name in enumerate(pair):
+                own = folds[side, name]
+                if own is not None and len(own):
+                    table = fold(table, own, EQUAL_BINS + 2, axis)
+            tables.append(table)
+        return similarity([table.ravel() for table in tables]), uncorrected_v(tables[0])
+
+    def _fold(self, side: str, name: str) -> NDArray[np.int64] | None:
+        """Return which of SDMetrics' codes each counted code gets, nothing where they are the same, None if unknown.
+
+        Categories that real does not have share a code. That changes no distance, for real has nothing there.
+        """
+        if (side, name) not in self._own:
+            coding, edges = self.evidence.coding(side, name), self.evidence.own_edges[side].get(name)
+            if coding.column.role.is_discrete:
+                each = coding.categories == len(coding.column.categories)
+                self._own[side, name] = np.empty(0, np.int64) if each else None
+            elif edges is None:
+                self._own[side, name] = None
+            else:
+                own = np.searchsorted(edges, coding.edges, side="right")
+                self._own[side, name] = np.concatenate(([0], own, [len(edges)])).astype(np.int64)
+        return self._own[side, name]
 
 
 class Correlations:
