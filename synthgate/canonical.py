@@ -85,18 +85,22 @@ def _floats(array: pa.Array) -> NDArray[np.float64]:
     import pyarrow.compute as pc
 
     cast = pc.cast(array, pa.float64(), safe=False)
-    out: NDArray[np.float64] = cast.to_numpy(zero_copy_only=False).astype(np.float64, copy=True)
-    if array.null_count:
-        out[pc.is_null(array).to_numpy(zero_copy_only=False)] = np.nan
+    plain: NDArray[np.float64] = cast.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+    if not array.null_count:
+        return plain
+    out = plain.copy()
+    out[pc.is_null(array).to_numpy(zero_copy_only=False)] = np.nan
     return out
 
 
 def _through_unique(array: pa.Array, parse: Callable[[str], float | None]) -> Numbers:
     """Parse each distinct string once, and spread the results over the rows."""
-    encoded = array.dictionary_encode()
-    parsed = [parse(text) for text in encoded.dictionary.to_pylist()]
+    import pyarrow as pa
+
+    encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
+    parsed = [np.nan if text is None else parse(text) for text in encoded.dictionary.to_pylist()]
     table = np.array([np.nan if p is None else p for p in parsed] + [np.nan], np.float64)
-    codes = encoded.indices.fill_null(len(parsed)).to_numpy(zero_copy_only=False)
+    codes = encoded.indices.cast(pa.int64()).fill_null(len(parsed)).to_numpy(zero_copy_only=False)
     wrong = np.array([p is None for p in parsed] + [False])
     return Numbers(table[codes], int(wrong[codes].sum()))
 
@@ -125,8 +129,9 @@ def to_numbers(array: pa.Array, role: Role, layout: str | None = None) -> Number
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    array = _plain(array)
     kind = kind_of(array.type)
+    if kind != "string":
+        array = _plain(array)
     if kind == "null":
         return Numbers(np.full(len(array), np.nan))
     if kind == "string":
@@ -167,8 +172,9 @@ def to_labels(array: pa.Array, role: Role) -> Labels:
     names = encoded.dictionary
     if kind != "string":
         names = pc.cast(names, pa.string()) if kind != "binary" else pa.array([v.hex() for v in names.to_pylist()])
-    codes = encoded.indices.cast(pa.int32()).fill_null(-1).to_numpy(zero_copy_only=False)
-    labels = Labels(codes.astype(np.int32), pc.cast(names, pa.string()))
+    indices = encoded.indices.cast(pa.int32())
+    codes = (indices.fill_null(-1) if indices.null_count else indices).to_numpy(zero_copy_only=False)
+    labels = Labels(codes.astype(np.int32, copy=False), pc.cast(names, pa.string()))
     return as_booleans(labels) if role is Role.BOOLEAN else labels
 
 

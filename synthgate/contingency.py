@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +20,12 @@ from synthgate.plan import Canonical, ColumnPlan, Plan, bin_codes
 from synthgate.values import NumberCounts
 
 FloatArray = NDArray[np.float64]
+Codes = NDArray[np.unsignedinteger[Any]]
 Cuts = Mapping[str, FloatArray]
 
 BLOCK = 65_536
+MOST_TOGETHER = 2**26
+"""Bytes that the tables of pairs which are counted together take before they are folded."""
 EQUAL_BINS = 10
 FINE_CATEGORIES = 64
 """Most categories of a column that are counted each by itself before they are folded together."""
@@ -68,27 +72,21 @@ class Coding:
         """Whether the plan's coding puts some of the codes together."""
         return self.size > self.column.n_codes
 
-    def coder(self, column: Canonical) -> Callable[[slice], IntArray]:
-        """Return a function that gives the codes of some rows."""
+    def codes(self, column: Canonical) -> Codes:
+        """Return the code of every row, as a small integer."""
+        small = np.uint8 if self.size <= 256 else np.uint16
         if isinstance(column, Numbers):
-            return _number_coder(self.edges, column.values, self.size - 1)
+            out: Codes = np.empty(len(column.values), small)
+            for start in range(0, len(out), BLOCK):
+                here = column.values[start : start + BLOCK]
+                codes = bin_codes(self.edges, here)
+                codes[np.isnan(here)] = self.size - 1
+                out[start : start + BLOCK] = codes
+            return out
         ranks = self.column.ranks(column.labels)
-        codes = np.where(ranks < 0, self.categories + 1, np.minimum(ranks, self.categories))
-        return _label_coder(np.append(codes, self.size - 1).astype(np.int64), column.codes)
-
-
-def _number_coder(edges: FloatArray, values: FloatArray, missing: int) -> Callable[[slice], IntArray]:
-    def codes(rows: slice) -> IntArray:
-        here = values[rows]
-        out = bin_codes(edges, here)
-        out[np.isnan(here)] = missing
-        return out
-
-    return codes
-
-
-def _label_coder(table: IntArray, at: NDArray[np.int32]) -> Callable[[slice], IntArray]:
-    return lambda rows: table[at[rows]]
+        known = np.where(ranks < 0, self.categories + 1, np.minimum(ranks, self.categories))
+        table: Codes = np.append(known, self.size - 1).astype(small)
+        return table[column.codes]
 
 
 def equal_edges(counts: NumberCounts) -> FloatArray | None:
@@ -121,69 +119,85 @@ def count_pairs(
     wanted = list(pairs)
     used = dict.fromkeys(name for pair in wanted for name in pair)
     codings = {name: Coding.of(plan[name], (cuts or {}).get(name)) for name in used}
-    coders = {name: coding.coder(batch[name]) for name, coding in codings.items()}
-    rows = _length(batch[next(iter(used))]) if used else 0
-    shapes = [_shape(pair, codings) for pair in wanted]
-    flat = [np.zeros(GROUPS * left * right, np.int64) for left, right in shapes]
-    groups = row_groups(first, rows)
-    for start in range(0, rows, BLOCK):
-        block = slice(start, min(rows, start + BLOCK))
-        _add_block(wanted, codings, {name: coder(block) for name, coder in coders.items()}, groups[block], flat)
-    tables = {pair: table.reshape(GROUPS, *shape) for pair, table, shape in zip(wanted, flat, shapes, strict=True)}
-    return _folded(tables, codings)
+    codes = {name: coding.codes(batch[name]) for name, coding in codings.items()}
+    groups = row_groups(first, len(next(iter(codes.values()))) if codes else 0)
+    total = Counts.empty()
+    for some in _parts([_Job.of(pair, codings) for pair in wanted]):
+        counted = _count_jobs(some, codings, codes, groups)
+        total = Counts(0, {}, {**total.pairs, **counted.pairs}, {**total.fine, **counted.fine})
+    return total
 
 
-def _length(column: Canonical) -> int:
-    return len(column.values) if isinstance(column, Numbers) else len(column.codes)
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A pair to count: whether its columns keep the plan's codes, as two continuous ones do, and its table's shape."""
+
+    pair: PairName
+    is_plain: bool
+    height: int
+    width: int
+
+    @classmethod
+    def of(cls, pair: PairName, codings: Mapping[str, Coding]) -> _Job:
+        left, right = (codings[name] for name in pair)
+        if left.column.role.is_continuous and right.column.role.is_continuous:
+            return cls(pair, is_plain=True, height=left.column.n_codes, width=right.column.n_codes)
+        return cls(pair, is_plain=False, height=left.size, width=right.size)
 
 
-def _both_continuous(pair: PairName, codings: Mapping[str, Coding]) -> bool:
-    return all(codings[name].column.role.is_continuous for name in pair)
+def _parts(jobs: Sequence[_Job]) -> Iterator[list[_Job]]:
+    """Cut jobs into runs whose tables take little memory before they are folded."""
+    part: list[_Job] = []
+    held = 0
+    for job in jobs:
+        size = GROUPS * job.height * job.width * 8
+        if part and held + size > MOST_TOGETHER:
+            yield part
+            part, held = [], 0
+        part.append(job)
+        held += size
+    yield part
 
 
-def _shape(pair: PairName, codings: Mapping[str, Coding]) -> tuple[int, int]:
-    """Return the sizes of the codes a pair is counted with: two continuous columns are not refined."""
-    left, right = (codings[name] for name in pair)
-    return (left.column.n_codes, right.column.n_codes) if _both_continuous(pair, codings) else (left.size, right.size)
+def _count_jobs(
+    jobs: Sequence[_Job], codings: Mapping[str, Coding], codes: Mapping[str, Codes], groups: IntArray
+) -> Counts:
+    """Count the tables of some pairs over all rows of a batch, and fold them."""
+    flat = [np.zeros(GROUPS * job.height * job.width, np.int64) for job in jobs]
+    plain = {name for job in jobs for name in job.pair if job.is_plain}
+    used = dict.fromkeys(name for job in jobs for name in job.pair)
+    for start in range(0, len(groups), BLOCK):
+        block = slice(start, start + BLOCK)
+        fine = {name: codes[name][block].astype(np.int64) for name in used}
+        coarse = {n: codings[n].fold[fine[n]] if codings[n].is_finer else fine[n] for n in plain}
+        lines: dict[tuple[str, bool], IntArray] = {}
+        cells = np.empty(len(groups[block]), np.int64)
+        for job, table in zip(jobs, flat, strict=True):
+            (a, b), here = job.pair, coarse if job.is_plain else fine
+            if (a, job.is_plain) not in lines:
+                lines[a, job.is_plain] = groups[block] * job.height + here[a]
+            np.multiply(lines[a, job.is_plain], job.width, out=cells)
+            np.add(cells, here[b], out=cells)
+            table += np.bincount(cells, minlength=len(table))
+    tables = {job.pair: table.reshape(GROUPS, job.height, job.width) for job, table in zip(jobs, flat, strict=True)}
+    return _folded(jobs, tables, codings)
 
 
-def _add_block(
-    pairs: Sequence[PairName],
-    codings: Mapping[str, Coding],
-    codes: Mapping[str, IntArray],
-    groups: IntArray,
-    flat: Sequence[IntArray],
-) -> None:
-    """Add the rows of a block to the tables of all pairs."""
-    continuous = [name for name, coding in codings.items() if coding.column.role.is_continuous]
-    coarse = {name: codings[name].fold[codes[name]] if codings[name].is_finer else codes[name] for name in continuous}
-    lines: dict[tuple[str, bool], IntArray] = {}
-    cells = np.empty(len(groups), np.int64)
-    for pair, table in zip(pairs, flat, strict=True):
-        a, b = pair
-        plain = a in coarse and b in coarse
-        height, width = _shape(pair, codings)
-        if (a, plain) not in lines:
-            lines[a, plain] = groups * height + (coarse if plain else codes)[a]
-        np.multiply(lines[a, plain], width, out=cells)
-        np.add(cells, (coarse if plain else codes)[b], out=cells)
-        table += np.bincount(cells, minlength=len(table))
-
-
-def _folded(counted: Mapping[PairName, IntArray], codings: Mapping[str, Coding]) -> Counts:
+def _folded(jobs: Sequence[_Job], counted: Mapping[PairName, IntArray], codings: Mapping[str, Coding]) -> Counts:
     """Return the plan's tables, and the finer ones where there are some.
 
     The tables in which a column is refined are folded along it side by side.
     """
-    tables, fine = dict(counted), {}
-    for pair in counted:
-        if not _both_continuous(pair, codings) and any(codings[name].is_finer for name in pair):
-            fine[pair] = counted[pair].sum(axis=0)
-    for name, coding in codings.items():
-        for axis in (0, 1):
-            there = [pair for pair in fine if pair[axis] == name and coding.is_finer]
-            if there:
-                tables.update(_fold_together({pair: tables[pair] for pair in there}, coding, axis + 1))
+    tables = dict(counted)
+    refined = [job.pair for job in jobs if not job.is_plain and any(codings[name].is_finer for name in job.pair)]
+    fine = {pair: counted[pair].sum(axis=0) for pair in refined}
+    for axis in (0, 1):
+        along: dict[str, list[PairName]] = {}
+        for pair in refined:
+            along.setdefault(pair[axis], []).append(pair)
+        for name, there in along.items():
+            if codings[name].is_finer:
+                tables.update(_fold_together({pair: tables[pair] for pair in there}, codings[name], axis + 1))
     return Counts(0, {}, tables, fine)
 
 

@@ -227,7 +227,7 @@ def _count_pairs(plan: Plan, side: Side, names: Sequence[PairName], cuts: Cuts |
     if side.is_whole:
         return count_pairs(plan, side.kept, names, cuts=cuts)
     total, first = Counts.empty(), 0
-    for batch in side.table.batches():
+    for batch in side.table.coded_batches():
         total = total + count_pairs(plan, read_columns(plan, batch), names, first, cuts)
         first += batch.num_rows
     return total

@@ -93,7 +93,7 @@ def stream(
     wanted = sampled_rows(table.rows, seed)
     counts, start = Counts.empty(), 0
     parts: list[Mapping[str, Canonical]] = []
-    for batch in table.batches():
+    for batch in table.coded_batches():
         canonical = read(batch)
         counts = counts + Counts(batch.num_rows, count_columns(canonical).columns, {})
         here = wanted[(wanted >= start) & (wanted < start + batch.num_rows)] - start

@@ -32,7 +32,7 @@ def typed_rows(plan: Plan, side: Side, schema: pa.Schema, names: frozenset[str])
     import pyarrow as pa
 
     wanted = names or frozenset(list(side.kept)[:1])
-    parts = [side.kept] if side.is_whole else (read_columns(plan, batch) for batch in side.table.batches())
+    parts = [side.kept] if side.is_whole else (read_columns(plan, batch) for batch in side.table.coded_batches())
     for columns in parts:
         batch = typed_batch(plan, {name: column for name, column in columns.items() if name in wanted}, schema)
         yield pa.Table.from_batches([batch.slice(at, CHUNK) for at in range(0, max(1, batch.num_rows), CHUNK)])

@@ -24,6 +24,7 @@ MAX_LABELS = 2_000_000
 DENSE_FACTOR = 4
 SCALES = (1, 10, 100, 1000)
 TRIED = 1000
+BLOCK = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,8 @@ class NumberCounts:
     @classmethod
     def of(cls, numbers: FloatArray) -> NumberCounts:
         """Count the numbers of one batch; NaN stands for missing and is left out."""
-        kept = numbers[~np.isnan(numbers)]
+        gone = np.isnan(numbers)
+        kept = numbers[~gone] if gone.any() else numbers
         if not len(kept):
             return cls.empty()
         dense = _count_dense(kept)
@@ -123,14 +125,23 @@ def _count_dense(kept: FloatArray) -> tuple[FloatArray, IntArray] | None:
         if scale > 1 and not _are_decimals(kept[:TRIED], scale):
             continue
         first = np.rint(low * scale)
-        offsets = (kept - first if scale == 1 else np.rint(kept * scale - first)).astype(np.intp)
-        values = (np.arange(offsets.max() + 1) + first) / scale
-        if (values[offsets] == kept).all():
-            counts = np.bincount(offsets)
+        counts = np.zeros(int(np.rint(high * scale) - first) + 1, np.int64)
+        values = (np.arange(len(counts)) + first) / scale
+        if all(_add_dense(kept[at : at + BLOCK], scale, first, values, counts) for at in range(0, len(kept), BLOCK)):
             seen = np.flatnonzero(counts)
             # 0.0 added turns -0.0 into 0.0, so that the two are one value
-            return values[seen] + 0.0, counts[seen].astype(np.int64)
+            return values[seen] + 0.0, counts[seen]
     return None
+
+
+def _add_dense(kept: FloatArray, scale: int, first: float, values: FloatArray, counts: IntArray) -> bool:
+    """Add a block's numbers to the `counts` of all `values`, unless one of them is none of these."""
+    offsets = (kept - first if scale == 1 else np.rint(kept * scale - first)).astype(np.intp)
+    if not (values[offsets] == kept).all():
+        return False
+    found = np.bincount(offsets)
+    counts[: len(found)] += found
+    return True
 
 
 def _are_decimals(values: FloatArray, scale: int) -> bool:

@@ -648,3 +648,22 @@ def test_parquet_needs_no_duckdb(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "False"]
+
+
+def test_text_of_parquet_is_counted_from_its_dictionaries_to_the_same_values(tmp_path):
+    words = pa.array([None, "a", "<b>", "naïve\n", "", "a"] * 40)
+    frame = pa.table({"w": words, "large": words.cast(pa.large_string()), "n": list(range(240))})
+    for name, rows in (("one", slice(0, 150)), ("two", slice(150, 240))):
+        pq.write_table(frame.slice(rows.start, rows.stop - rows.start), tmp_path / f"{name}.parquet", row_group_size=70)
+    table = open_table(str(tmp_path / "*.parquet"))
+    coded = list(table.coded_batches())
+    assert [batch.schema.field("w").type for batch in coded] == [pa.dictionary(pa.int32(), pa.string())] * len(coded)
+    plain = pa.Table.from_batches(list(table.batches()))
+    assert table.schema == plain.schema
+    for name in ("w", "large", "n"):
+        assert pa.Table.from_batches(coded)[name].to_pylist() == plain[name].to_pylist() == frame[name].to_pylist()
+
+
+def test_a_source_without_dictionaries_gives_its_rows_as_they_are():
+    table = open_table(pa.table({"w": ["a", "b"]}))
+    assert list(table.coded_batches()) == list(table.batches())

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthgate.errors import DataError
-from synthgate.tables.columns import Feed, regroup
+from synthgate.tables.columns import Feed, coded_schema, regroup
 from synthgate.tables.files import Layout, SourceFile, digest_files, find_files, is_url, mask_url
 from synthgate.tables.profiles import AGAIN, ProfileDocument, is_profile, no_rows, read_document
 
@@ -69,6 +69,7 @@ class Table:
     rows: int
     _stream: Callable[[], Iterator[pa.RecordBatch]] = field(repr=False)
     _digest: Callable[[], str] = field(repr=False)
+    _coded: Callable[[], Iterator[pa.RecordBatch]] | None = field(default=None, repr=False)
     as_text: bool = False
     profile: ProfileDocument | None = None
 
@@ -88,6 +89,15 @@ class Table:
             When a file turns out to be damaged, or has changed since it was opened.
         """
         return regroup(self._stream(), self.schema, max_rows)
+
+    def coded_batches(self) -> Iterator[pa.RecordBatch]:
+        """Stream the rows as :meth:`batches` does, text as dictionaries where the source holds it so: to be counted.
+
+        Raises
+        ------
+        DataError
+        """
+        return self.batches() if self._coded is None else regroup(self._coded(), coded_schema(self.schema), MAX_ROWS)
 
     @cached_property
     def sha256(self) -> str:
@@ -194,4 +204,4 @@ def _table(name: str, source: str, feed: Feed, digest: Callable[[], str]) -> Tab
             f"found no rows, only the names of {len(feed.schema.names):,} columns; expected at least one row",
             "check the step that wrote it",
         )
-    return Table(name, source, feed.schema, feed.rows, feed.stream, digest)
+    return Table(name, source, feed.schema, feed.rows, feed.stream, digest, feed.coded)

@@ -6,10 +6,19 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from synthgate.errors import DataError
-from synthgate.tables.columns import STREAM_CELLS, Feed, check_same_names, plain_batches, plain_schema, rows_within
+from synthgate.tables.columns import (
+    STREAM_CELLS,
+    Feed,
+    check_same_names,
+    coded_schema,
+    plain_batches,
+    plain_schema,
+    rows_within,
+)
 from synthgate.tables.files import SourceFile, arrow_errors, damaged, first_line, plain_path
 
 if TYPE_CHECKING:
@@ -30,7 +39,7 @@ def open_parquet(files: Sequence[SourceFile]) -> Feed:
     ------
     DataError
     """
-    return _feed(files, _parquet_head, _parquet_batches)
+    return _feed(files, _parquet_head, _parquet_batches, partial(_parquet_batches, is_coded=True))
 
 
 def open_arrow(files: Sequence[SourceFile]) -> Feed:
@@ -43,7 +52,12 @@ def open_arrow(files: Sequence[SourceFile]) -> Feed:
     return _feed(files, _arrow_head, _arrow_batches)
 
 
-def _feed(files: Sequence[SourceFile], head: Callable[[SourceFile], tuple[pa.Schema, int]], batches: Batches) -> Feed:
+def _feed(
+    files: Sequence[SourceFile],
+    head: Callable[[SourceFile], tuple[pa.Schema, int]],
+    batches: Batches,
+    coded: Batches | None = None,
+) -> Feed:
     heads = [head(file) for file in files]
     schemas = [plain_schema(schema, file.where) for file, (schema, _) in zip(files, heads, strict=True)]
     whole = schemas[0]
@@ -51,13 +65,14 @@ def _feed(files: Sequence[SourceFile], head: Callable[[SourceFile], tuple[pa.Sch
         check_same_names(whole.names, files[0].where, schema.names, file.where)
         whole = _wider(whole, schema, files[0], file)
 
-    def stream() -> Iterator[pa.RecordBatch]:
+    def stream(read: Batches, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         for file in files:
             with _reading(file):
-                for batch in batches(file):
-                    yield from plain_batches(batch, whole)
+                for batch in read(file):
+                    yield from plain_batches(batch, schema)
 
-    return Feed(whole, sum(rows for _, rows in heads), stream)
+    in_codes = partial(stream, coded, coded_schema(whole)) if coded else None
+    return Feed(whole, sum(rows for _, rows in heads), partial(stream, batches, whole), in_codes)
 
 
 def _wider(one: pa.Schema, other: pa.Schema, first: SourceFile, file: SourceFile) -> pa.Schema:
@@ -113,10 +128,13 @@ def _explain(file: SourceFile, error: BaseException) -> DataError:
 
 
 @contextmanager
-def _parquet_file(file: SourceFile) -> Iterator[Any]:
+def _parquet_file(file: SourceFile, coded: Sequence[str] = ()) -> Iterator[Any]:
     import pyarrow.parquet as pq
 
-    with plain_path(file) as path, pq.ParquetFile(path, memory_map=not file.compression) as parquet:
+    with (
+        plain_path(file) as path,
+        pq.ParquetFile(path, memory_map=not file.compression, read_dictionary=list(coded)) as parquet,
+    ):
         yield parquet
 
 
@@ -139,13 +157,20 @@ def _without_index(schema: pa.Schema) -> pa.Schema:
     return pa.schema([item for item in schema if item.name not in index]) if index else schema
 
 
-def _parquet_batches(file: SourceFile) -> Iterator[pa.RecordBatch]:
-    with _parquet_file(file) as parquet:
+def _parquet_batches(file: SourceFile, *, is_coded: bool = False) -> Iterator[pa.RecordBatch]:
+    with _parquet_file(file, _text_columns(file) if is_coded else ()) as parquet:
         groups = range(parquet.metadata.num_row_groups)
         if sum(parquet.metadata.row_group(at).total_byte_size for at in groups) <= KEPT_BYTES:
             yield from parquet.read().to_batches()
         else:
             yield from parquet.iter_batches(rows_within(STREAM_CELLS, parquet.metadata.num_columns, STREAM_ROWS))
+
+
+def _text_columns(file: SourceFile) -> list[str]:
+    import pyarrow.types as pt
+
+    with _parquet_file(file) as parquet:
+        return [item.name for item in parquet.schema_arrow if pt.is_string(item.type) or pt.is_large_string(item.type)]
 
 
 @contextmanager

@@ -20,11 +20,16 @@ MAX_SHOWN_LENGTH = 60
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A checked source: its schema, its rows, and a function that streams it from the start."""
+    """A checked source: its schema, its rows, and a function that streams it from the start.
+
+    `coded` streams the same rows with every text column as a dictionary (see :func:`coded_schema`), for sources that
+    hold text so and give it faster; it is None for others.
+    """
 
     schema: pa.Schema
     rows: int
     stream: Callable[[], Iterator[pa.RecordBatch]]
+    coded: Callable[[], Iterator[pa.RecordBatch]] | None = None
 
 
 def quoted(text: str) -> str:
@@ -130,6 +135,14 @@ def plain_schema(schema: pa.Schema, where: str) -> pa.Schema:
     return pa.schema([pa.field(item.name, plain_type(item.type)) for item in schema])
 
 
+def coded_schema(schema: pa.Schema) -> pa.Schema:
+    """Return the schema with a dictionary of strings for each column of strings."""
+    import pyarrow as pa
+
+    coded = pa.dictionary(pa.int32(), pa.string())
+    return pa.schema([pa.field(item.name, coded if item.type == pa.string() else item.type) for item in schema])
+
+
 def plain_array(array: pa.Array, kind: pa.DataType) -> pa.Array:
     """Return `array` as `kind`, the plain type of its own or a wider one."""
     import pyarrow as pa
@@ -142,11 +155,10 @@ def plain_array(array: pa.Array, kind: pa.DataType) -> pa.Array:
         array = pc.run_end_decode(array)
     if array.type.equals(kind):
         return array
+    if pt.is_dictionary(kind):
+        return _dictionary_array(array, kind)
     if pt.is_dictionary(array.type):
-        if not pt.is_dictionary(kind):
-            return plain_array(array.dictionary_decode(), kind)
-        values = plain_array(array.dictionary, kind.value_type)
-        return pa.DictionaryArray.from_arrays(array.indices.cast(kind.index_type), values, ordered=kind.ordered)
+        return plain_array(array.dictionary_decode(), kind)
     if "list_view" in str(array.type):
         # pyarrow 26 casts a list view to a list that is not valid
         return pa.array(array.to_pylist(), kind)
@@ -154,6 +166,15 @@ def plain_array(array: pa.Array, kind: pa.DataType) -> pa.Array:
         return pc.cast(array, kind)
     except pa.ArrowNotImplementedError:
         return pa.array(array.to_pylist(), kind)
+
+
+def _dictionary_array(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    import pyarrow as pa
+    import pyarrow.types as pt
+
+    encoded = array if pt.is_dictionary(array.type) else plain_array(array, kind.value_type).dictionary_encode()
+    values = plain_array(encoded.dictionary, kind.value_type)
+    return pa.DictionaryArray.from_arrays(encoded.indices.cast(kind.index_type), values, ordered=kind.ordered)
 
 
 def plain_batches(batch: pa.RecordBatch, schema: pa.Schema) -> Iterator[pa.RecordBatch]:

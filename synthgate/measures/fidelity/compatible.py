@@ -298,16 +298,19 @@ def pearson(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
 
 def _unit(x: NDArray[np.float64]) -> NDArray[np.float64] | None:
     """Return the centred values scaled to length one, or None when they do not vary or are not all finite."""
-    largest = float(np.abs(x).max(initial=0.0))
-    if len(x) < 2 or not np.isfinite(largest) or float(x.max()) == float(x.min()):
+    if len(x) < 2:
         return None
-    centred = x / max(1.0, largest)
-    centred = centred - centred.mean()
-    farthest = float(np.abs(centred).max())
+    low, high = float(x.min()), float(x.max())
+    largest = max(-low, high)
+    if not np.isfinite(largest) or low == high:
+        return None
+    unit: NDArray[np.float64] = x / max(1.0, largest)
+    unit -= unit.mean()
+    farthest = max(-float(unit.min()), float(unit.max()))
     if farthest == 0:
         return None
-    centred = centred / farthest  # or squares of tiny numbers would vanish
-    unit: NDArray[np.float64] = centred / float(np.sqrt((centred * centred).sum()))
+    unit /= farthest  # or squares of tiny numbers would vanish
+    unit /= np.sqrt(np.einsum("i,i", unit, unit))
     return unit
 
 
