@@ -33,12 +33,13 @@ def count_and_score(real, synthetic, holdout):
     from synthgate.catalogue import find_measure
     from synthgate.evidence import Evidence
     from synthgate.sides import count_side
-    from synthgate.survey import make_plan
+    from synthgate.survey import count_surveyed, plan_of, survey
     from synthgate.tables import open_table
 
     tables = [open_table(table) for table in (real, synthetic, holdout) if table is not None]
-    plan = make_plan(tables[0], {}, (), {})
-    sides = [count_side(plan, table, 0) for table in tables]
+    seen = survey(tables[0], {})
+    plan = plan_of(seen, (), {})
+    sides = [count_surveyed(plan, seen, 0), *(count_side(plan, table, 0) for table in tables[1:])]
     evidence = Evidence(plan=plan, real=sides[0], synthetic=sides[1], holdout=sides[2] if len(sides) > 2 else None)
     checks = ("fidelity.columns", "fidelity.pairs")
     return plan, {check: find_measure(check).compute(evidence, {}) for check in checks}
