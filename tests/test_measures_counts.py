@@ -133,6 +133,22 @@ def test_schema_checks_name_what_is_wrong(make_evidence, draw_people):
     assert [f.columns for f in told] == [("id",)]
 
 
+def test_what_one_more_real_row_could_show_is_told_without_a_warning(make_evidence, draw_people):
+    real, holdout, fresh = (draw_people(2000, seed) for seed in (1, 2, 3))
+
+    def told(rows):
+        bad = replaced(fresh, "region", ["abroad"] * rows + fresh["region"].to_pylist()[rows:])
+        bad = replaced(bad, "age", [None] * rows + fresh["age"].to_pylist()[rows:])
+        evidence = make_evidence(real, bad, holdout)
+        found = [f for check in ("categories", "nulls") for f in run(f"schema.{check}", evidence).findings]
+        assert {f.columns for f in found} == {("region",), ("age",)}
+        return [(f.estimate.value > 0, f.severity) for f in found]
+
+    assert told(1) == [(False, None)] * 2
+    assert told(4) == [(True, Severity.WARN)] * 2
+    assert told(12) == [(True, None)] * 2
+
+
 def test_schema_checks_are_quiet_on_fresh_rows(make_evidence, draw_people):
     for seed in range(8):
         evidence = make_evidence(draw_people(1500, seed), draw_people(1500, seed + 50), draw_people(1500, seed + 90))

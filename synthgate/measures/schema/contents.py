@@ -12,8 +12,8 @@ from synthgate.canonical import Numbers
 from synthgate.catalogue import Options, measure
 from synthgate.clusters import count_units, unit_labels
 from synthgate.counts import ColumnCounts
-from synthgate.findings import Estimate, Ledger, Measured, Measurement, Severity, Skip
-from synthgate.measures.schema.structure import summed_up, violation
+from synthgate.findings import Ledger, Measured, Measurement, Severity, Skip
+from synthgate.measures.schema.structure import LIKELY, by_chance, chance_of_all, summed_up, violation
 from synthgate.roles import Role
 from synthgate.values import LabelCounts, NumberCounts
 
@@ -142,18 +142,7 @@ def _range_finding(name: str, end: Beyond, alpha: float, *, grouped: bool) -> Me
         message = f"{told}; fresh real rows would not (chance {end.chance:.1g})"
         return violation("out_of_range_share", name, share, message)
     why = "as holdout rows do" if grouped else f"as fresh real rows may (chance {end.chance:.2g})"
-    return _by_chance("out_of_range_share", name, share, f"{told}, {why}")
-
-
-def _by_chance(metric: str, name: str, share: float, message: str) -> Measured:
-    """Return a finding that chance explains: its excess is zero."""
-    return Measured(
-        metric=metric,
-        message=message,
-        estimate=Estimate.exact(0.0),
-        columns=(name,),
-        details={"observed_share": share},
-    )
+    return by_chance("out_of_range_share", name, share, f"{told}, {why}")
 
 
 @measure("schema.categories")
@@ -163,7 +152,8 @@ def categories(evidence: Evidence, options: Options) -> Measurement:
     The chance that a fresh row shows an unknown category is estimated by the share of known rows
     whose category occurs once (Good 1953, Biometrika 40, 237-264), and by the share of holdout rows
     whose category real does not have, whichever is larger. A misspelling of a known category fails at
-    one row; few rows of an otherwise unknown one are told as a warning.
+    one row. A few rows of an otherwise unknown one are told: as a warning, unless each unknown category alone is as
+    rare as one that known rows miss by chance, or real has categories as rare.
     """
     every = [n for n in evidence.shared if evidence.plan[n].role.is_discrete]
     if not every:
@@ -248,8 +238,9 @@ def _unseen(
     elif chance >= alpha:
         message += f", as fresh real rows may (chance {chance:.2g})"
     severity = None if slips or chance < alpha else Severity.WARN
-    if severity and (singles or fresh_rate):
-        return [_by_chance("unseen_category_share", name, share, message)]
+    rare = all(chance_of_all(n, synthetic.of, known.of) >= LIKELY for n in unseen.values())
+    if severity and (singles or fresh_rate or rare):
+        return [by_chance("unseen_category_share", name, share, message)]
     return [violation("unseen_category_share", name, share, message, severity)]
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 
 ALPHA = 0.001
+LIKELY = 0.05
+"""From this chance on, what fresh real rows would show, too, is told without a warning."""
 
 
 def violation(
@@ -32,6 +34,23 @@ def violation(
         columns=(column,) if column is not None else (),
         severity=severity,
     )
+
+
+def by_chance(metric: str, name: str, share: float, message: str) -> Measured:
+    """Return a finding that chance explains: its excess is zero."""
+    return Measured(
+        metric=metric,
+        message=message,
+        estimate=Estimate.exact(0.0),
+        columns=(name,),
+        details={"observed_share": share},
+    )
+
+
+def chance_of_all(rows: int, synthetic: int, known: int) -> float:
+    """Return the chance that all `rows` of a kind are among the synthetic rows, when they are no more common there."""
+    steps = np.arange(min(rows, 1000))
+    return float(np.prod((synthetic - steps) / (known + synthetic - steps)))
 
 
 def summed_up(findings: list[Measured], subject: str, scored: int) -> Measurement:
@@ -113,7 +132,7 @@ def nulls(evidence: Evidence, options: Options) -> Measurement:
 
     If missing values were merely rare, the chance that all ``k`` of them are synthetic would be
     ``prod (m - i) / (N + m - i)``, ``i < k``, with ``N`` known real rows and ``m`` synthetic ones. Below 0.001 the
-    column fails; fewer are told as a warning.
+    column fails, below 0.05 it is a warning; one or two missing values are told, and no more.
     """
     findings = []
     names = list(evidence.shared)
@@ -128,9 +147,12 @@ def nulls(evidence: Evidence, options: Options) -> Measurement:
         if not missing or evidence.plan[name].nullable or any(side.missing for side in known):
             continue
         of = sum(side.rows for side in known)
-        steps = np.arange(min(missing, 1000))
-        chance = float(np.prod((counts.rows - steps) / (of + counts.rows - steps)))
+        chance = chance_of_all(missing, counts.rows, of)
         message = f"{missing:,} of {counts.rows:,} values are missing; real has a value in every row"
+        if chance >= LIKELY:
+            share, why = missing / counts.rows, f", as {of + counts.rows:,} rows may (chance {chance:.2g})"
+            findings.append(by_chance("missing_share", name, share, message + why))
+            continue
         severity = None if chance < ALPHA else Severity.WARN
         findings.append(violation("missing_share", name, missing / counts.rows, message, severity))
     return summed_up(findings, "columns have missing values that real never has", len(names))
