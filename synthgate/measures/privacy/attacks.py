@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, pairwise
+from math import prod
 
 import numpy as np
+from numpy.typing import NDArray
 
-from synthgate.measures.privacy.encodings import Encoding, Floats, Ints, Rows
+from synthgate.measures.privacy.encodings import Encoding, Floats, Ints, Rows, narrow
 from synthgate.measures.privacy.neighbours import agreement_index, best_agreement, distance_index, nearest
 from synthgate.measures.privacy.panel import Panel
 from synthgate.threads import spread
@@ -28,6 +30,7 @@ ALL_PAIRS_COLUMNS = 45
 ALL_TRIPLES_COLUMNS = 20
 MAX_TRIPLES = 500
 DIRECT_SHARE = 4
+FEW_KNOWN = 4
 TRAINED_ROWS = 6_000
 TRAINED_ROUNDS = 60
 TRAINED_LEAVES = 31
@@ -172,38 +175,74 @@ def _most_informative(encoding: Encoding, pairs: list[tuple[int, int]]) -> list[
 
 def _ratio(stage: Stage, sets: Sequence[tuple[int, ...]], *, binned: bool) -> Floats:
     """Sum over column sets of the smoothed log ratio of how often the record's values occur in S and in R."""
-    panel, encoding = stage.panel, stage.encoding
-    whole = [panel.queries, stage.synthetic, *panel.references]
-    ends = np.cumsum([len(rows) for rows in whole])
-    pool = [np.concatenate([rows.codes[at] for rows in whole]) for at in range(len(encoding.columns))]
-    sizes = list(encoding.cards)
-    if binned:
-        pool = [column.bins[codes] for column, codes in zip(encoding.columns, pool, strict=True)]
-        sizes = [int(column.bins.max()) + 1 for column in encoding.columns]
+    panel = stage.panel
+    columns = _code(stage, binned=binned)
     scores = np.zeros(len(panel.queries))
-    for columns in sets:
-        keys, cells = _joint(pool, sizes, columns)
-        synthetic = np.bincount(keys[ends[0] : ends[1]], minlength=cells)
+    for places in sets:
+        synthetic, *references = _joint([columns[at] for at in places])
         up = np.log((synthetic + 1.0) / (len(stage.synthetic) + 1.0))
-        for f, reference in enumerate(panel.references):
+        for f, (counts, reference) in enumerate(zip(references, panel.references, strict=True)):
             here = panel.fold == f
-            counts = np.bincount(keys[ends[f + 1] : ends[f + 2]], minlength=cells)
-            ratio = up - np.log((counts + 1.0) / (len(reference) + 1.0))
-            scores[here] += ratio[keys[: ends[0]][here]]
+            scores[here] += up[here] - np.log((counts[here] + 1.0) / (len(reference) + 1.0))
     return scores
 
 
-def _joint(pool: list[Ints], sizes: list[int], columns: tuple[int, ...]) -> tuple[Ints, int]:
-    """Return one code per row for the combination of several columns, and the number of codes."""
-    keys = pool[columns[0]].astype(np.int64)
-    cells = sizes[columns[0]]
-    for at in columns[1:]:
-        keys = keys * sizes[at] + pool[at]
-        cells *= sizes[at]
+@dataclass(frozen=True, slots=True)
+class _Coded:
+    """One column of the queries, then the synthetic rows, then the references, as codes of the queries' values.
+
+    Attributes
+    ----------
+    codes : integer array
+        0 for values that no query has.
+    size : int
+        Number of codes.
+    known : int64 array or slice
+        Rows that may have a code above 0: all queries and some others, or all where those are many.
+    ends : int64 array
+        Where among them the queries, the synthetic rows and each reference end.
+    """
+
+    codes: Ints
+    size: int
+    known: NDArray[np.int64] | slice
+    ends: NDArray[np.int64]
+
+
+def _code(stage: Stage, *, binned: bool) -> list[_Coded]:
+    whole = [stage.panel.queries, stage.synthetic, *stage.panel.references]
+    ends = np.cumsum([len(rows) for rows in whole])
+    out = []
+    for at, column in enumerate(stage.encoding.columns):
+        value = column.bins if binned else np.arange(column.card)
+        among = np.zeros(int(value.max()) + 1, np.bool_)
+        among[value[whole[0].codes[at]]] = True
+        size = int(among.sum()) + 1
+        code = narrow(np.where(among, np.cumsum(among), 0), size)[value]
+        codes = np.concatenate([code[rows.codes[at]] for rows in whole])
+        if FEW_KNOWN * np.count_nonzero(codes) > len(codes):
+            out.append(_Coded(codes, size, slice(None), ends))
+        else:
+            known = np.flatnonzero(codes)
+            out.append(_Coded(codes, size, known, np.searchsorted(known, ends)))
+    return out
+
+
+def _joint(columns: Sequence[_Coded]) -> list[Ints]:
+    """Return how often each query's combination of values occurs in the synthetic rows and in each reference."""
+    fewest = min(columns, key=lambda column: int(column.ends[-1]))
+    rows, ends = fewest.known, fewest.ends
+    cells = prod(column.size for column in columns)
+    kind = np.dtype(np.uint16 if cells <= 2**16 else np.int32 if cells <= 2**31 else np.int64).type
+    keys: Ints = columns[0].codes[rows].astype(kind)
+    for column in columns[1:]:
+        keys = keys * kind(column.size) + column.codes[rows].astype(kind, copy=False)
     if cells > DIRECT_SHARE * len(keys):
         distinct, keys = np.unique(keys, return_inverse=True)
         cells = len(distinct)
-    return keys, cells
+    asked = keys[: ends[0]]
+    parts = [keys[start:end] for start, end in pairwise(ends)]
+    return [np.bincount(part, minlength=cells)[asked] for part in parts]
 
 
 def tree_matrix(encoding: Encoding, rows: Rows) -> Floats:

@@ -60,7 +60,7 @@ class Rows:
     def __len__(self) -> int:
         return len(self.hashes)
 
-    def take(self, at: Ints) -> Rows:
+    def take(self, at: Ints | slice) -> Rows:
         """Return the rows at the given places, or where a mask holds."""
         codes = tuple(column[at] for column in self.codes)
         return Rows(codes, self.dense[at], self.hashes[at], self.groups[at], self.place[at])
@@ -242,7 +242,7 @@ def _encode_column(
         tree=np.minimum(_frequency_order(real_counts), TREE_CODES).astype(np.float32),
         counts=counts,
     )
-    return column, _narrow(codes, card), []
+    return column, narrow(codes, card), []
 
 
 def same_text(labels: Sequence[str]) -> NDArray[np.int64]:
@@ -319,7 +319,7 @@ def _encode_numbers(name: str, role: Role, values: Floats) -> tuple[Column, Ints
     block = [np.nan_to_num(ranks - 0.5)[codes].astype(np.float32)]
     if missing.any():
         block.append(missing.astype(np.float32))
-    return column, _narrow(codes, card), block
+    return column, narrow(codes, card), block
 
 
 def rank_bins(ranks: Floats) -> NDArray[np.int64]:
@@ -355,7 +355,7 @@ def _encode_vectors(name: str, raw: NDArray[np.float32]) -> tuple[Column, Ints, 
         tree=np.zeros(card, np.float32),
         counts=counts,
     )
-    return column, _narrow(codes, card), list((centred / spread).T.astype(np.float32))
+    return column, narrow(codes, card), list((centred / spread).T.astype(np.float32))
 
 
 def _common_bins(counts: NDArray[np.int64]) -> NDArray[np.int32]:
@@ -372,7 +372,8 @@ def _frequency_order(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     return order
 
 
-def _narrow(codes: Ints, card: int) -> Ints:
+def narrow(codes: Ints, card: int) -> Ints:
+    """Return codes in the smallest type that holds `card` of them."""
     if card <= 256:
         return codes.astype(np.uint8)
     return codes.astype(np.uint16 if card <= 65_536 else np.int32)

@@ -21,12 +21,14 @@ from synthgate.measures.privacy.encodings import Column, Encoding, Floats, Ints,
 from synthgate.measures.privacy.inference import Flags
 from synthgate.threads import spread
 
-CHUNK_ROWS = 32_768
+CHUNK_ROWS = 16_384
 SMALL_CARD = 4_096
 QUERY_BLOCK = 64
 NEAR_RANK = 0.025
 HALVES = 4
 FAR = np.float32(9.0)
+
+Costs = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +178,7 @@ def _search(
         _compare(queries, int(i), target, scales, costs)
         np.matmul(whole, costs, out=sums)
         total = sums[-1]
-        for j in range(width):
-            np.subtract(total, costs[j], out=rest)
-            _keep(rest, best, i, j, target.start)
+        _keep_all_but_one(total, costs, best, int(i), target.start)
         for h in range(len(halves)):
             _keep(sums[h], best, i, width + h, target.start)
             np.subtract(total, sums[h], out=rest)
@@ -219,6 +219,25 @@ def _keep(costs: NDArray[np.float32], best: _Best, i: int, question: int, start:
     if costs[at] < best.cost[i, question]:
         best.cost[i, question] = costs[at]
         best.at[i, question] = start + at
+
+
+def _keep_all_but_one(total: Costs, costs: Costs, best: _Best, i: int, start: int) -> None:
+    """Keep the row that fits best without one cell, for each cell.
+
+    No cell makes a row fit worse, so rows that fit worse with all cells than every best one without one need no look.
+    """
+    width = len(costs)
+    first = int(total.argmin())
+    least = np.minimum(best.cost[i, :width], total[first] - costs[:, first]).max()
+    near = np.flatnonzero(total <= least)
+    if not len(near):
+        return
+    rest = total[near] - costs[:, near]
+    at = rest.argmin(axis=1)
+    found = rest[np.arange(width), at]
+    better = np.flatnonzero(found < best.cost[i, :width])
+    best.cost[i, better] = found[better]
+    best.at[i, better] = start + near[at[better]]
 
 
 def _is_right(encoding: Encoding, j: int, queries: Rows, guess: Ints) -> Flags:

@@ -2,16 +2,16 @@
 
 Both questions compare every query with every target. Values that are frequent among the targets
 become one-hot columns of a matrix product; the few targets that share a rare value are reached
-through a list per value. The product therefore stays narrow, no matrix of all queries by all
-targets is ever held, and the reported scores are computed again exactly from the codes.
+through a list per value. The product therefore stays narrow. Targets are taken a tile at a time and
+queries a block at a time, so that memory does not grow with the targets, and the reported
+scores are computed again exactly from the codes.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,87 +19,114 @@ from numpy.typing import NDArray
 from synthgate.measures.privacy.encodings import Encoding, Floats, Ints, Rows
 from synthgate.threads import spread
 
-T = TypeVar("T")
-
 FREQUENT = 0.045
 GROUP = 32
-BLOCK_CELLS = 3_000_000
+TILE_ROWS = 16_384
 MAX_BLOCK = 128
 FAR = 1e9
 
 
 @dataclass(frozen=True, slots=True)
 class Postings:
-    """One column's targets by value: a product column for a frequent value, a list for a rare one.
+    """Which targets of a tile share a rare value of one column.
 
     Attributes
     ----------
     at : int
         Place of the column.
-    slot : int64 array of shape (card,)
-        Column of the product for each code, -1 for rare codes.
-    order : int64 array
-        Targets with a rare value, by code.
-    starts, lengths : int64 array of shape (card,)
-        Where each code's targets lie in `order`.
+    codes : integer array
+        The rare values that occur, rising.
+    order : int64 array, of the same shape
+        The target that has each.
     """
 
     at: int
-    slot: NDArray[np.int64]
+    codes: Ints
     order: NDArray[np.int64]
-    starts: NDArray[np.int64]
-    lengths: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """Some of the targets, laid out for a product with a block of queries.
+
+    Attributes
+    ----------
+    start : int
+        Place of the first.
+    rows : int
+    product : float32 array, shape (width, targets)
+        Padded with targets that are far from everything.
+    postings : tuple of Postings
+    """
+
+    start: int
+    rows: int
+    product: NDArray[np.float32]
+    postings: tuple[Postings, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """Targets, prepared for block products."""
+    """Targets and how to compare them: a column of the product for each frequent value, a list for each rare one.
+
+    Attributes
+    ----------
+    target : Rows
+    slots : dict of int64 array, each of shape (card,)
+        By column: the column of the product for each code, -1 for rare codes.
+    width : int
+        Columns of the product.
+    dense : int
+        How many of them, the first, serve the differences of ranks.
+    """
 
     target: Rows
-    postings: tuple[Postings, ...]
+    slots: Mapping[int, NDArray[np.int64]]
     width: int
     dense: int
-    product: NDArray[np.float32]
 
-    @property
-    def block(self) -> int:
-        """Queries to compare at once."""
-        return max(1, min(MAX_BLOCK, BLOCK_CELLS // max(1, int(self.product.shape[1]))))
+    def tiles(self) -> Iterator[Tile]:
+        """Lay out the targets, so many at a time that a tile stays in the cache."""
+        rows = len(self.target)
+        step = -(-rows // max(1, -(-rows // TILE_ROWS)))
+        for start in range(0, rows, max(1, step)):
+            yield self._tile(self.target.take(slice(start, start + step)), start)
+
+    def _tile(self, rows: Rows, start: int) -> Tile:
+        product = np.zeros((self.width, -(-len(rows) // GROUP) * GROUP), np.float32)
+        postings = []
+        for at, slot in self.slots.items():
+            slots = slot[rows.codes[at]]
+            there, rare = np.flatnonzero(slots >= 0), np.flatnonzero(slots < 0)
+            product[slots[there], there] = 1.0
+            if len(rare):
+                order = rare[np.argsort(rows.codes[at][rare], kind="stable")]
+                postings.append(Postings(at, rows.codes[at][order], order))
+        if self.dense:
+            product[: self.dense - 1, : len(rows)] = rows.dense.T
+            product[self.dense - 1, : len(rows)] = np.square(rows.dense).sum(axis=1)
+            product[self.dense - 1, len(rows) :] = FAR
+        return Tile(start, len(rows), product, tuple(postings))
 
 
 def agreement_index(target: Rows, encoding: Encoding) -> Index:
     """Prepare targets for :func:`best_agreement`: all columns, compared for equality."""
-    return _build(target, encoding, tuple(range(len(encoding.columns))), dense=False)
+    return _build(target, encoding, tuple(range(len(encoding.columns))), dense=0)
 
 
 def distance_index(target: Rows, encoding: Encoding) -> Index:
     """Prepare targets for :func:`nearest`: ranks by difference, discrete columns by mismatch."""
-    return _build(target, encoding, encoding.matched, dense=True)
+    return _build(target, encoding, encoding.matched, dense=target.dense.shape[1] + 1)
 
 
-def _build(target: Rows, encoding: Encoding, columns: tuple[int, ...], *, dense: bool) -> Index:
-    first = target.dense.shape[1] + 1 if dense else 0
-    postings, width = [], first
+def _build(target: Rows, encoding: Encoding, columns: tuple[int, ...], *, dense: int) -> Index:
+    slots, width = {}, dense
     for at in columns:
         counts = np.bincount(target.codes[at], minlength=encoding.columns[at].card)
         often = counts >= max(2.0, FREQUENT * len(target))
-        slot = np.where(often, np.cumsum(often) - 1 + width, -1)
+        slots[at] = np.where(often, np.cumsum(often) - 1 + width, -1)
         width += int(often.sum())
-        rare = np.flatnonzero(slot[target.codes[at]] < 0)
-        order = rare[np.argsort(target.codes[at][rare], kind="stable")]
-        lengths = np.where(often, 0, counts)
-        postings.append(Postings(at, slot, order, np.cumsum(lengths) - lengths, lengths))
-    padded = -(-max(1, len(target)) // GROUP) * GROUP
-    product = np.zeros((max(1, width), padded), np.float32)
-    for posting in postings:
-        slots = posting.slot[target.codes[posting.at]]
-        there = np.flatnonzero(slots >= 0)
-        product[slots[there], there] = 1.0
-    if dense:
-        product[: first - 1, : len(target)] = target.dense.T
-        product[first - 1, : len(target)] = np.square(target.dense).sum(axis=1)
-        product[first - 1, len(target) :] = FAR
-    return Index(target, tuple(postings), max(1, width), first, product)
+    return Index(target, slots, max(1, width), dense)
 
 
 def best_agreement(queries: Rows, index: Index, weights: Sequence[Floats]) -> tuple[Floats, NDArray[np.int64]]:
@@ -123,21 +150,22 @@ def best_agreement(queries: Rows, index: Index, weights: Sequence[Floats]) -> tu
         Place of the target; the first of equal ones.
     """
     left = np.zeros((len(queries), index.width), np.float32)
-    for posting in index.postings:
-        codes = queries.codes[posting.at]
-        slots = posting.slot[codes]
+    for column, slot in index.slots.items():
+        slots = slot[queries.codes[column]]
         there = np.flatnonzero(slots >= 0)
-        left[there, slots[there]] = weights[posting.at][codes[there]]
+        left[there, slots[there]] = weights[column][queries.codes[column][there]]
+    by_column = dict(enumerate(weights))
+    best, at = np.full(len(queries), -np.inf, np.float32), np.zeros(len(queries), np.int64)
 
-    def _block(rows: slice, out: NDArray[np.float32]) -> NDArray[np.int64]:
-        np.matmul(left[rows], index.product, out=out)
-        for posting in index.postings:
-            codes = queries.codes[posting.at][rows]
-            _add_rare(out, posting, codes, weights[posting.at])
-        best: NDArray[np.int64] = out[:, : len(index.target)].argmax(axis=1)
-        return best
+    def keep(block: slice, tile: Tile, out: NDArray[np.float32]) -> None:
+        _fill(out, left[block], tile, queries.take(block), by_column)
+        found = out[:, : tile.rows].argmax(axis=1)
+        score = out[np.arange(len(out)), found]
+        better = score > best[block]
+        best[block][better] = score[better]
+        at[block][better] = tile.start + found[better]
 
-    at = np.concatenate(_each_block(len(queries), index, _block)) if len(queries) else np.zeros(0, np.int64)
+    _each_block(len(queries), index, keep)
     return agreement(queries, index.target.take(at), weights), at
 
 
@@ -149,16 +177,26 @@ def agreement(queries: Rows, partners: Rows, weights: Sequence[Floats]) -> Float
     return total
 
 
+def _fill(
+    out: NDArray[np.float32], left: NDArray[np.float32], tile: Tile, queries: Rows, weights: Mapping[int, Floats]
+) -> None:
+    """Write the total of every query with every target of a tile."""
+    np.matmul(left, tile.product, out=out)
+    for posting in tile.postings:
+        _add_rare(out, posting, queries.codes[posting.at], weights[posting.at])
+
+
 def _add_rare(out: NDArray[np.float32], posting: Postings, codes: Ints, weights: Floats) -> None:
     """Add the weight of each query's rare value at the targets that share it."""
-    lengths = posting.lengths[codes]
+    starts = np.searchsorted(posting.codes, codes, side="left")
+    lengths = np.searchsorted(posting.codes, codes, side="right") - starts
     total = int(lengths.sum())
     if not total:
         return
-    ends = np.cumsum(lengths)
-    rows = np.repeat(np.arange(len(codes)), lengths)
-    place = np.arange(total) + np.repeat(posting.starts[codes] - (ends - lengths), lengths)
-    out[rows, posting.order[place]] += weights[codes].astype(np.float32)[rows]
+    before = np.cumsum(lengths) - lengths
+    place = posting.order[np.arange(total) + np.repeat(starts - before, lengths)]
+    place += np.repeat(np.arange(len(codes)) * out.shape[1], lengths)
+    out.reshape(-1)[place] += np.repeat(weights[codes].astype(np.float32), lengths)
 
 
 def nearest(queries: Rows, index: Index, k: int) -> tuple[Floats, NDArray[np.int64]]:
@@ -184,28 +222,29 @@ def nearest(queries: Rows, index: Index, k: int) -> tuple[Floats, NDArray[np.int
     left = np.zeros((len(queries), index.width), np.float32)
     left[:, : index.dense - 1] = -2 * queries.dense
     left[:, index.dense - 1] = 1.0
-    for posting in index.postings:
-        slots = posting.slot[queries.codes[posting.at]]
+    for at, slot in index.slots.items():
+        slots = slot[queries.codes[at]]
         there = np.flatnonzero(slots >= 0)
         left[there, slots[there]] = -1.0
-    ones = [np.full(len(p.slot), -1.0) for p in index.postings]
+    ones = {at: np.full(len(slot), -1.0) for at, slot in index.slots.items()}
+    least = np.full((len(queries), k), np.inf, np.float32)
+    places = np.zeros((len(queries), k), np.int64)
 
-    def _block(rows: slice, out: NDArray[np.float32]) -> tuple[Floats, NDArray[np.int64]]:
-        np.matmul(left[rows], index.product, out=out)
-        for posting, weight in zip(index.postings, ones, strict=True):
-            _add_rare(out, posting, queries.codes[posting.at][rows], weight)
-        at = out.argmin(axis=1)[:, None] if k == 1 else _smallest(out, k)
-        at = np.minimum(at, len(index.target) - 1)
-        return _exact(queries, rows, index, at)
+    def keep(block: slice, tile: Tile, out: NDArray[np.float32]) -> None:
+        _fill(out, left[block], tile, queries.take(block), ones)
+        at = out.argmin(axis=1)[:, None] if k == 1 else _smallest(out, k, least[block].max(axis=1))
+        found = np.concatenate([least[block], np.take_along_axis(out, at, axis=1)], axis=1)
+        where = np.concatenate([places[block], tile.start + at], axis=1)
+        order = np.argpartition(found, k - 1, axis=1)[:, :k]
+        least[block] = np.take_along_axis(found, order, axis=1)
+        places[block] = np.take_along_axis(where, order, axis=1)
 
-    if not len(queries):
-        return np.zeros((0, k)), np.zeros((0, k), np.int64)
-    parts = _each_block(len(queries), index, _block)
-    return np.concatenate([d for d, _ in parts]), np.concatenate([at for _, at in parts])
+    _each_block(len(queries), index, keep)
+    return _exact(queries, index, np.minimum(places, len(index.target) - 1))
 
 
-def _smallest(values: NDArray[np.float32], k: int) -> NDArray[np.int64]:
-    """Return the places of the k smallest values of each row, in no order.
+def _smallest(values: NDArray[np.float32], k: int, bound: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return places of each row that hold its k smallest values, those not below its bound left out, in no order.
 
     The k smallest lie in the k groups with the smallest minima, so only those are looked at.
     """
@@ -213,34 +252,44 @@ def _smallest(values: NDArray[np.float32], k: int) -> NDArray[np.int64]:
     if groups <= 2 * k:
         return np.argpartition(values, min(k, values.shape[1]) - 1, axis=1)[:, :k]
     minima = values.reshape(len(values), GROUP, groups).min(axis=1)
-    best = np.argpartition(minima, k - 1, axis=1)[:, :k]
-    at = (best[:, :, None] + np.arange(GROUP) * groups).reshape(len(values), -1)
-    among = np.take_along_axis(values, at, axis=1)
-    inner = np.argpartition(among, k - 1, axis=1)[:, :k]
-    return np.take_along_axis(at, inner, axis=1)
+    wanted = min(k, int((minima < bound[:, None]).sum(axis=1).max()))
+    best = np.argpartition(minima, max(0, wanted - 1), axis=1)[:, :wanted]
+    at: NDArray[np.int64] = (best[:, :, None] + np.arange(GROUP) * groups).reshape(len(values), -1)
+    return at
 
 
-def _exact(queries: Rows, rows: slice, index: Index, at: NDArray[np.int64]) -> tuple[Floats, NDArray[np.int64]]:
+def _exact(queries: Rows, index: Index, at: NDArray[np.int64]) -> tuple[Floats, NDArray[np.int64]]:
     """Compute the distances to chosen targets again from ranks and codes, and sort them."""
-    gap = queries.dense[rows][:, None, :] - index.target.dense[at]
-    squared = np.square(gap, dtype=np.float64).sum(axis=2)
-    for posting in index.postings:
-        squared += queries.codes[posting.at][rows][:, None] != index.target.codes[posting.at][at]
+    squared = np.empty(at.shape)
+
+    def fill(block: slice) -> None:
+        near = at[block]
+        gap = queries.dense[block][:, None, :] - index.target.dense[near]
+        squared[block] = np.square(gap, dtype=np.float64).sum(axis=2)
+        for column in index.slots:
+            squared[block] += queries.codes[column][block][:, None] != index.target.codes[column][near]
+
+    spread(fill, _blocks(len(queries)))
     order = np.lexsort((at, squared), axis=1)
     return np.sqrt(np.take_along_axis(squared, order, axis=1)), np.take_along_axis(at, order, axis=1)
 
 
-def _each_block(rows: int, index: Index, job: Callable[[slice, NDArray[np.float32]], T]) -> list[T]:
-    """Run a job on each block of queries, on all cores, and return the answers in order.
+def _blocks(rows: int) -> list[slice]:
+    return [slice(start, min(rows, start + MAX_BLOCK)) for start in range(0, rows, MAX_BLOCK)]
 
-    Blocks depend on sizes only.
+
+def _each_block(rows: int, index: Index, job: Callable[[slice, Tile, NDArray[np.float32]], None]) -> None:
+    """Run a job on each block of queries and each tile of targets, the blocks on all cores, the tiles in turn.
+
+    Blocks and tiles depend on sizes only.
     """
-    held = threading.local()
+    blocks = _blocks(rows)
+    for tile in index.tiles() if blocks else ():
+        held = threading.local()
 
-    def run(rows: slice) -> T:
-        if not hasattr(held, "out"):
-            held.out = np.empty((index.block, index.product.shape[1]), np.float32)
-        return job(rows, held.out[: rows.stop - rows.start])
+        def run(block: slice, tile: Tile = tile, held: threading.local = held) -> None:
+            if not hasattr(held, "out"):
+                held.out = np.empty((MAX_BLOCK, tile.product.shape[1]), np.float32)
+            job(block, tile, held.out[: block.stop - block.start])
 
-    blocks = [slice(start, min(rows, start + index.block)) for start in range(0, rows, index.block)]
-    return spread(run, blocks)
+        spread(run, blocks)
