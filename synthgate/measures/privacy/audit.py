@@ -83,6 +83,13 @@ def doubt(drift: Drift) -> str | None:
     return "holdout rows belong together in a way that no column tells" if drift.is_clustered else None
 
 
+def unfair(sample: Sample) -> str | None:
+    """Say why the holdout of a sample is no fair control, or return None; too few rows to tell are taken as fair."""
+    if min(audit_stage(sample).panel.queried) < LEAST_ROWS:
+        return None
+    return doubt(audit_drift(sample))
+
+
 def left_out(panel: Panel) -> list[Skip]:
     """Return what is no part of a panel, and why."""
     return (

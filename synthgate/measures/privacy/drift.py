@@ -21,6 +21,7 @@ LEVEL = 0.01
 CLUSTERED_Z = 3.09
 CLUSTERED_BY = 0.025
 DECILES = 10
+LEAST_OVERLAP = 0.5
 TRAINED_ROWS = 4_000
 TRAINED_ROUNDS = 40
 TRAINED_LEAVES = 15
@@ -44,6 +45,8 @@ class Drift:
     is_clustered : bool
         Whether holdout rows are nearer to other holdout rows than training rows are, by more than chance:
         rows belong together in a way no column tells, and the real rows were split by it.
+    overlap : float
+        Share of the smaller side that has a counterpart of the other side in its stratum, in [0, 1].
     """
 
     auc: Auc
@@ -51,11 +54,17 @@ class Drift:
     deciles: Places
     columns: tuple[str, ...]
     is_clustered: bool
+    overlap: float
 
     @property
     def is_shown(self) -> bool:
         """Whether the holdout differs from the training rows by more than chance."""
         return self.p < LEVEL
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether the holdout differs so much that few training rows have their like in it."""
+        return self.is_shown and self.overlap < LEAST_OVERLAP
 
 
 def measure_drift(stage: Stage) -> Drift:
@@ -80,7 +89,12 @@ def measure_drift(stage: Stage) -> Drift:
     columns = drifted_columns(encoding, panel) if p < LEVEL else ()
     deciles = _deciles(scores, half)
     strata = panel.fold * DECILES + deciles if p < LEVEL else panel.fold
-    return Drift(auc, p, deciles, columns, _is_clustered(stage, strata))
+    return Drift(auc, p, deciles, columns, _is_clustered(stage, strata), _overlap(panel.member, strata))
+
+
+def _overlap(member: Flags, strata: Places) -> float:
+    mine, others = (np.bincount(strata[side], minlength=int(strata.max()) + 1) for side in (member, ~member))
+    return float(np.minimum(mine, others).sum() / max(1, min(mine.sum(), others.sum())))
 
 
 def _is_clustered(stage: Stage, strata: Places) -> bool:

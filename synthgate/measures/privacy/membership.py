@@ -111,7 +111,7 @@ class _Context:
     @property
     def is_open(self) -> bool:
         """Whether no attack can be judged at all."""
-        return self.is_small or self.drift.is_clustered
+        return self.is_small or self.drift.is_clustered or self.drift.is_apart
 
     def method(self, one: Scored) -> str:
         """Say how the interval was made, and what keeps it open."""
@@ -124,6 +124,8 @@ class _Context:
             return f"{base}; opened: fewer than {LEAST_HOLDOUT} holdout rows or groups decide nothing"
         if self.drift.is_clustered:
             return f"{base}; opened: holdout rows belong together"
+        if self.drift.is_apart:
+            return f"{base}; opened: few training rows have their like in the holdout"
         return f"{base}; open above: the holdout drifted" if self.drift.is_shown else base
 
     def interval(self, low: float, high: float) -> tuple[float, float]:
@@ -284,7 +286,9 @@ def _reason(scored: Sequence[Scored], context: _Context) -> str:
             "holdout rows are nearer to one another than to training rows, so rows belong together in a way that no "
             "column tells (persons, places, days): nothing is decided until a column names the groups"
         )
-    if context.drift.is_shown:
+    if context.drift.is_apart:
+        parts.append("few training rows have their like in the holdout, which is no random part: nothing is decided")
+    elif context.drift.is_shown:
         parts.append("the holdout is no random part of the real rows, so nothing can be passed")
     if 2 * context.panel.common > context.panel.holdout_rows:
         parts.append("most holdout rows also occur in the training rows, so most records are alike by nature")

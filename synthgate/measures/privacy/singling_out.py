@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from synthgate.catalogue import Options, measure
 from synthgate.findings import Json, Ledger, Measured, Measurement
-from synthgate.measures.privacy.audit import LEAST_ROWS, NO_HOLDOUT, audit_drift, audit_stage, doubt
+from synthgate.measures.privacy.audit import LEAST_ROWS, NO_HOLDOUT, unfair
 from synthgate.measures.privacy.encodings import Encoding, Floats, Ints, Rows, encode
 from synthgate.measures.privacy.risk import Tried, as_json, opened, risk
 from synthgate.sample import Sample
@@ -74,7 +74,7 @@ def assess(sample: Sample) -> Measurement:
         return Measurement.missing(
             f"singling out cannot be tested: each side needs {LEAST_ROWS} rows and a column that varies"
         )
-    doubted = doubt(audit_drift(sample)) if min(audit_stage(sample).panel.queried) >= LEAST_ROWS else None
+    doubted = unfair(sample)
     kinds = {
         "univariate": univariate(encoding, sample.rng("privacy.predicates.1")),
         "multivariate": multivariate(encoding, sample.rng("privacy.predicates.2")),

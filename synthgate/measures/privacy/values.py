@@ -121,23 +121,24 @@ def _counts(encoding: Encoding, side: str, at: int) -> NDArray[np.int64]:
     return np.zeros(card, np.int64) if rows is None else np.bincount(rows.codes[at], minlength=card)
 
 
-def id_leaks(sample: Sample, alpha: float, grouped_by: str | None = None) -> list[Measured]:
+def id_leaks(sample: Sample, alpha: float, grouped_by: str | None = None, *, is_fair: bool = True) -> list[Measured]:
     """Test each id column, and the one that names groups: does a synthetic row carry the id of a training row?
 
     Ids that merely count, or that are dense in their range of numbers, coincide harmlessly and are not
     judged. Numbers drawn from a wide range are held against the coincidences of random draws;
-    any other id of a training row that appears in the synthetic table is a leak by itself.
+    any other id of a training row that appears in the synthetic table is a leak by itself. Ids that repeat
+    are compared with those of the holdout, unless that is no fair control.
     """
     names = [name for name, role in sample.roles.items() if role is Role.ID or name == grouped_by]
     out = []
     for name in names:
-        found = _id_leak(sample, name, alpha / len(names), is_group=name == grouped_by)
+        found = _id_leak(sample, name, alpha / len(names), is_group=name == grouped_by, is_fair=is_fair)
         if found is not None:
             out.append(found)
     return out
 
 
-def _id_leak(sample: Sample, name: str, alpha: float, *, is_group: bool) -> Measured | None:
+def _id_leak(sample: Sample, name: str, alpha: float, *, is_group: bool, is_fair: bool) -> Measured | None:
     real = _known(sample.real.columns[name])
     mine = np.unique(real)
     synthetic = np.unique(_known(sample.synthetic.columns[name]))
@@ -146,6 +147,7 @@ def _id_leak(sample: Sample, name: str, alpha: float, *, is_group: bool) -> Meas
         return None
     hit = np.intersect1d(mine, synthetic)
     is_key = (is_group or len(mine) == len(real)) and not len(np.intersect1d(mine, others))
+    others = others if is_fair else others[:0]
     excess, harmless = _judge_ids(sample.dictionaries[name], (mine, synthetic, others), hit, alpha, is_key=is_key)
     message = f"{shown(len(hit))} of the {len(mine):,} different ids of the training rows occur in the synthetic table"
     if harmless:
@@ -171,7 +173,7 @@ def _judge_ids(
     if is_key:
         return _judge_keys(labels, mine, synthetic, len(hit), alpha)
     if not len(others):
-        return NOTHING, "the ids are not unique in the training rows"
+        return NOTHING, "the ids are not unique in the training rows, and no holdout says how often they coincide"
     own = (np.setdiff1d(mine, others), np.setdiff1d(others, mine))
     hits = (len(np.intersect1d(own[0], synthetic)), len(np.intersect1d(own[1], synthetic)))
     return against_holdout(hits, (len(own[0]), len(own[1])), alpha), ""
