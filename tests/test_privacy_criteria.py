@@ -22,7 +22,7 @@ from synthgate.judging import judge
 from synthgate.measures.privacy import criteria, singling_out
 from synthgate.measures.privacy.encodings import encode
 from synthgate.measures.privacy.links import NEAR_RANK, find_links, halve
-from synthgate.measures.privacy.risk import Tried, mean_risk, risk
+from synthgate.measures.privacy.risk import Tried, counted, risk
 from synthgate.sample import Sample
 
 MakeSample = Callable[..., Sample]
@@ -208,13 +208,35 @@ def test_the_interval_of_a_risk_holds_the_truth(main: float, control: float):
 
 def test_the_interval_of_a_mean_risk_holds_the_truth():
     rng = np.random.default_rng(0)
-    missed = 0
+    missed, widths = 0, []
     for _ in range(2000):
-        sides = [rng.binomial(10, 0.4, 300) / 10 for _ in range(2)]
-        a, b = ((float(x.mean()), float(x.var(ddof=1)) / 300) for x in sides)
-        found = mean_risk(a, b)
+        easy = [np.clip(0.4 + 0.2 * rng.standard_normal(300), 0, 1) for _ in range(2)]
+        sides = [counted((rng.random((300, 10)) < p[:, None]).astype(float), np.arange(300)) for p in easy]
+        found = risk(*sides)
         missed += not found.low <= 0 <= found.high
+        widths.append(found.high - found.low)
     assert missed <= 12
+    assert np.mean(widths) < 0.3  # ten attacks a row tell more than one, which would give 0.4
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.1, 0.2])
+def test_a_small_control_without_a_success_accuses_nobody(rate: float):
+    rng = np.random.default_rng(0)
+    accused = 0
+    for _ in range(3000):
+        sides = [
+            counted(np.repeat(rng.random((rows, 1)) < rate, 4, axis=1).astype(float), np.arange(rows))
+            for rows in (1500, 40)
+        ]
+        accused += risk(*sides).low > 0.05
+    assert accused <= 9
+
+
+def test_rows_of_one_group_count_once():
+    values = np.repeat([[1.0], [0.0], [1.0], [0.0]] * 10, 5, axis=0)
+    grouped = counted(values, np.repeat(np.arange(40), 5))
+    assert grouped.design == pytest.approx(5, rel=0.05)
+    assert counted(np.zeros((200, 1)), np.repeat(np.arange(40), 5)).design == 5
 
 
 def test_predicates_isolate_one_synthetic_row_and_subsets_are_counted_exactly(make_sample: MakeSample):

@@ -16,9 +16,9 @@ from synthgate.errors import UsageError, nearest
 from synthgate.findings import Estimate, Json, Ledger, Measured, Measurement, Skip
 from synthgate.measures.privacy.audit import Asked, ask, left_out
 from synthgate.measures.privacy.encodings import Encoding, Floats
-from synthgate.measures.privacy.inference import Flags, Places, rounded
+from synthgate.measures.privacy.inference import Flags, rounded
 from synthgate.measures.privacy.links import Links, find_links, likeliest, most_confident
-from synthgate.measures.privacy.risk import Tried, as_json, mean_risk, opened, risk
+from synthgate.measures.privacy.risk import Tried, as_json, counted, opened, risk
 from synthgate.roles import Role
 from synthgate.sample import Sample
 
@@ -66,7 +66,7 @@ def assess_attributes(sample: Sample, secrets: Sequence[str] = ()) -> Measuremen
         )
     links = _links(sample, asked)
     findings = [_secret(asked, links, at, len(chosen)) for at in chosen]
-    score = _mean(asked, links.guessed[:, chosen].mean(axis=1))
+    score = _mean(asked, links.guessed[:, chosen])
     shown = sorted(
         (f for f in findings if f.estimate and f.estimate.low > 0), key=lambda f: -(f.estimate or score).value
     )
@@ -119,41 +119,18 @@ def _secret(asked: Asked, links: Links, at: int, looks: int) -> Measured:
     )
 
 
-def _tried(asked: Asked, success: Flags) -> tuple[Tried, Tried]:
-    """Return the attacks on members and on others, with the design effect of rows that come in groups."""
-    member, panel = asked.stage.panel.member[asked.at], asked.stage.panel
-    units = panel.unit[asked.at]
-    sides = []
-    for side in (member, ~member):
-        hits = success[side].astype(np.float64)
-        design = 1.0
-        if panel.grouped_by is not None:
-            plain = float(hits.var()) / len(hits)
-            design = (
-                max(1.0, _variance(hits, units[side]) / plain)
-                if plain > 0
-                else float(len(hits)) / len(set(units[side]))
-            )
-        sides.append(Tried(float(hits.sum()), len(hits), design))
+def _tried(asked: Asked, success: Floats | Flags) -> tuple[Tried, Tried]:
+    """Return the attacks on members and on others; of several attacks on a row the mean counts."""
+    member, units = asked.stage.panel.member[asked.at], asked.stage.panel.unit[asked.at]
+    values = success.astype(np.float64).reshape(len(success), -1)
+    sides = [counted(values[side], units[side]) for side in (member, ~member)]
     return sides[0], sides[1]
 
 
-def _mean(asked: Asked, success: Floats) -> Estimate:
+def _mean(asked: Asked, success: Flags) -> Estimate:
     """Return the risk of the mean success per record."""
-    member, units = asked.stage.panel.member[asked.at], asked.stage.panel.unit[asked.at]
-    sides = [(float(success[s].mean()), _variance(success[s], units[s])) for s in (member, ~member)]
-    found = mean_risk(sides[0], sides[1])
+    found = risk(*_tried(asked, success))
     return opened(found, asked.doubt) if asked.doubt else found
-
-
-def _variance(values: Floats, units: Places) -> float:
-    """Return the variance of a mean of values that are independent between units only."""
-    _, place = np.unique(units, return_inverse=True)
-    sums = np.bincount(place, weights=values - values.mean())
-    groups = max(2, len(sums))
-    # an attack that never or always succeeded on few rows still leaves the doubt of one success
-    least = 0.25 / len(values) ** 2
-    return max(least, float(groups / (groups - 1) * np.square(sums).sum()) / len(values) ** 2)
 
 
 def _inferred(asked: Asked, score: Estimate, shown: Sequence[Measured]) -> str:
@@ -206,7 +183,7 @@ def assess_linkability(sample: Sample) -> Measurement:
     if isinstance(asked, str):
         return Measurement.missing(f"linkability cannot be tested: {asked}")
     links = _links(sample, asked)
-    score = _mean(asked, links.joined.mean(axis=1))
+    score = _mean(asked, links.joined)
     ways = links.joined.shape[1]
     member = asked.stage.panel.member[asked.at]
     main, control = (float(links.joined[side].mean()) for side in (member, ~member))

@@ -10,8 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import sqrt
 
+import numpy as np
+
 from synthgate.findings import Estimate, Json, Position
-from synthgate.measures.privacy.inference import rounded, simultaneous_z
+from synthgate.measures.privacy.encodings import Floats
+from synthgate.measures.privacy.inference import Places, rounded, simultaneous_z
 from synthgate.statistics.intervals import wilson
 
 ERROR = 0.001
@@ -24,10 +27,11 @@ class Tried:
     Attributes
     ----------
     hits : float
-        Successful ones; fractions are allowed.
+        Successful ones; fractions are allowed, where several attacks on one row are averaged.
     trials : int
     design : float
-        As how many trials of which only one is independent they count, at least 1.
+        Variance of the rate as a multiple of that of as many independent trials: above 1 where rows come in
+        groups, below 1 for averages.
     """
 
     hits: float
@@ -42,6 +46,29 @@ class Tried:
     def interval(self, z: float) -> tuple[float, float]:
         """Return the Wilson interval of the rate, at the independent number of trials."""
         return wilson(self.hits / self.design, self.trials / self.design, z)
+
+
+def counted(values: Floats, units: Places) -> Tried:
+    """Return attacks on some rows, with the design effect of groups of rows and of means over attacks.
+
+    Parameters
+    ----------
+    values : float64 array, shape (rows, attacks)
+        Success of each attack on each row, 0 or 1.
+    units : int64 array, shape (rows,)
+        Rows of different units are independent.
+    """
+    rows, attacks = values.shape
+    means = values.mean(axis=1)
+    rate = float(means.mean())
+    _, place = np.unique(units, return_inverse=True)
+    sums = np.bincount(place, weights=means - rate)
+    groups = max(2, len(sums))
+    variance = groups / (groups - 1) * float(np.square(sums).sum()) / rows**2
+    plain = rate * (1 - rate) / (rows - 1)
+    # attacks that never or always succeed say nothing of how they depend on each other
+    design = max(1 / attacks, variance / plain) if plain > 0 else rows / len(sums)
+    return Tried(float(means.sum()), rows, design)
 
 
 def risk(main: Tried, control: Tried, looks: int = 1) -> Estimate:
@@ -80,21 +107,6 @@ def _ratio(product: float, sign: int, parts: tuple[float, float]) -> float:
     if second <= 0:
         return 0.0 if sign < 0 else float("inf")
     return max(0.0, (product + sign * sqrt(max(0.0, product * product - first * second))) / second)
-
-
-def mean_risk(main: tuple[float, float], control: tuple[float, float], looks: int = 1) -> Estimate:
-    """Return the risk of mean success rates, given each mean and its variance (delta method).
-
-    Parameters
-    ----------
-    main, control : tuple of float
-        Mean success of the attacks on a row, and the variance of that mean.
-    """
-    left = max(1e-9, 1 - control[0])
-    value = (main[0] - control[0]) / left
-    error = sqrt(main[1] + control[1] * ((1 - main[0]) / left) ** 2) / left
-    z = simultaneous_z(ERROR, looks)
-    return excess_estimate(value, value - z * error, value + z * error, _method("delta method over rows", looks))
 
 
 def _method(base: str, looks: int) -> str:
