@@ -218,3 +218,53 @@ def test_hits_below_three_are_hidden(make_sample: MakeSample):
     assert rows.details["hits"] == "<3"
     assert rows.message.startswith("<3")
     assert judged(found)["copied_rows"] is Status.PASS
+
+
+def moved(rows: pa.Table, rng: np.random.Generator) -> pa.Table:
+    """Move the numbers a little, so that hardly a cell stays as it was."""
+    return (
+        rows.set_column(3, "size", [np.round(rows["size"].to_numpy() + rng.normal(0, 0.15, len(rows)), 1)])
+        .set_column(4, "price", [np.round(rows["price"].to_numpy() + rng.normal(0, 15, len(rows)))])
+        .set_column(5, "age", [rows["age"].to_numpy() + rng.integers(-1, 2, len(rows))])
+    )
+
+
+def test_a_few_rows_that_were_moved_a_little_are_found(make_sample: MakeSample):
+    real, fresh, holdout = (population(1500, seed) for seed in (1, 2, 3))
+    rng = np.random.default_rng(0)
+    leaky = with_rows(fresh, moved(real.slice(0, 75), rng))
+    assert judged(copies.assess(make_sample(real, fresh, holdout)))["near_copies"] is Status.PASS
+    found = copies.assess(make_sample(real, leaky, holdout))
+    assert judged(found)["near_copies"] is Status.FAIL
+    others = with_rows(fresh, moved(holdout.slice(0, 75), rng))
+    assert judged(copies.assess(make_sample(real, others, holdout)))["near_copies"] is Status.PASS
+
+
+def split_by_age(rows: int, seed: int) -> tuple[pa.Table, pa.Table]:
+    """Return young and old people."""
+    drawn = population(4 * rows, seed)
+    young = drawn["age"].to_numpy() < 45
+    return drawn.filter(young).slice(0, rows), drawn.filter(~young).slice(0, rows)
+
+
+def test_a_holdout_of_other_people_accuses_no_fresh_rows(make_sample: MakeSample):
+    (real, holdout), (fresh, _) = split_by_age(1200, 1), split_by_age(1200, 2)
+    found = copies.assess(make_sample(real, fresh, holdout))
+    assert Status.FAIL not in judged(found).values()
+    (opened,) = (f for f in found.findings if f.metric == "near_copies")
+    assert opened.decides
+    assert opened.not_assessed is not None
+    assert "no random part" in opened.not_assessed
+
+
+def test_exact_copies_are_found_whatever_the_holdout_holds(make_sample: MakeSample):
+    (real, holdout), (fresh, _) = split_by_age(1200, 1), split_by_age(1200, 2)
+    found = copies.assess(make_sample(real, with_rows(fresh, real.slice(0, 60)), holdout))
+    assert judged(found)["copied_rows"] is Status.FAIL
+
+
+def test_sizes_of_the_closest_rows_end_at_a_fifth():
+    assert copies._sizes(1500) == [20, 80, 300]
+    assert copies._sizes(10_000) == [20, 80, 320, 1280, 2000]
+    assert copies._sizes(50) == [20]
+    assert copies._sizes(7) == [7]
