@@ -161,6 +161,7 @@ def _encode(sample: Sample) -> Encoding:
         dense += block
     ends = np.cumsum([side.rows for side in sides])
     numbers = np.stack(dense, axis=1) if dense else np.zeros((int(ends[-1]), 0), np.float32)
+    dense.clear()
     hashes = _hash(pooled, int(ends[-1]), sample.rng("privacy.rows"))
     groups = np.zeros(int(ends[-1]), np.int32)
     if grouped_by is not None:

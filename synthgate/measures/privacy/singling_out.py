@@ -120,16 +120,24 @@ def _finding(
 
 def univariate(encoding: Encoding, rng: np.random.Generator) -> list[Predicate]:
     """Draw up to 2,000 predicates on one column: values that occur once in the synthetic rows, and extremes."""
-    made: list[Predicate] = []
+    single: list[Ints] = []
+    ends: list[list[Cell]] = []
     for at, column in enumerate(encoding.columns):
         counts = np.bincount(encoding.synthetic.codes[at], minlength=column.card)
-        made += [(Cell(at, "=", int(code)),) for code in np.flatnonzero(counts == 1)]
+        single.append(np.flatnonzero(counts == 1))
         known = np.flatnonzero(counts[:-1])
+        outer: tuple[tuple[Sign, int], ...] = ()
         if column.ranks is not None and len(known) > 1:
-            ends: tuple[tuple[Sign, int], ...] = (("<=", int(known[0])), (">=", int(known[-1])))
-            made += [(Cell(at, sign, code),) for sign, code in ends if counts[code] == 1]
-    kept = rng.permutation(len(made))[:PREDICATES]
-    return [made[at] for at in np.sort(kept)]
+            outer = (("<=", int(known[0])), (">=", int(known[-1])))
+        ends.append([Cell(at, sign, code) for sign, code in outer if counts[code] == 1])
+    upto = np.cumsum([len(codes) + len(cells) for codes, cells in zip(single, ends, strict=True)])
+    made: list[Predicate] = []
+    for place in np.sort(rng.permutation(int(upto[-1]))[:PREDICATES]):
+        at = int(np.searchsorted(upto, place, side="right"))
+        within = int(place - (upto[at] - len(single[at]) - len(ends[at])))
+        codes, cells = single[at], ends[at]
+        made.append((Cell(at, "=", int(codes[within])) if within < len(codes) else cells[within - len(codes)],))
+    return made
 
 
 def multivariate(encoding: Encoding, rng: np.random.Generator) -> list[Predicate]:
