@@ -294,3 +294,18 @@ def test_odd_columns_are_taken_as_they_are(make_sample: MakeSample):
         found = assess(make_sample(*(odd(k) for k in (1, 2, 3))))
         assert status(found) is not Status.FAIL
         assert {s.subject for s in found.ledger.skipped} >= {"same", "id"}
+
+
+@pytest.mark.parametrize(("rows", "most"), [((40, 40), 0.0013), ((40, 120), 0.0035), ((120, 40), 0.0035)])
+def test_a_risk_misses_the_truth_hardly_more_often_than_it_says(rows: tuple[int, int], most: float):
+    from scipy.stats import binom
+
+    n, m = rows
+    grid = [[risk(Tried(x, n), Tried(y, m)) for y in range(m + 1)] for x in range(n + 1)]
+    low, high = (np.array([[getattr(cell, end) for cell in row] for row in grid]) for end in ("low", "high"))
+    for truth in (0.0, 0.05):
+        for control in np.linspace(0.02, 0.98, 25):
+            main = control + truth * (1 - control)
+            law = np.outer(binom.pmf(np.arange(n + 1), n, main), binom.pmf(np.arange(m + 1), m, control))
+            assert law[low > truth + 1e-12].sum() <= most
+            assert law[high < truth - 1e-12].sum() <= most
