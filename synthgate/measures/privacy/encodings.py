@@ -7,7 +7,7 @@ content hash, so that the order of the input rows changes nothing either.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -166,14 +166,25 @@ def _encode(sample: Sample) -> Encoding:
     groups = np.zeros(int(ends[-1]), np.int32)
     if grouped_by is not None:
         groups = np.concatenate([side.columns[grouped_by] for side in sides]).astype(np.int32)
-    place = np.concatenate([np.arange(side.rows, dtype=np.int32) for side in sides])
-    everything = Rows(tuple(pooled), np.ascontiguousarray(numbers, dtype=np.float32), hashes, groups, place)
-    made = []
-    for start, end in zip([0, *ends[:-1]], ends, strict=True):
-        at = np.arange(start, end)
-        made.append(everything.take(at[np.argsort(hashes[start:end], kind="stable")]))
+    starts = [0, *ends[:-1]]
+    orders = [a + np.argsort(hashes[a:b], kind="stable") for a, b in zip(starts, ends, strict=True)]
+    cells: list[list[Ints]] = [[] for _ in orders]
+    for codes in _emptied(pooled):
+        for kept, order in zip(cells, orders, strict=True):
+            kept.append(codes[order])
+    made = [
+        Rows(tuple(kept), numbers[order], hashes[order], groups[order], (order - a).astype(np.int32))
+        for kept, order, a in zip(cells, orders, starts, strict=True)
+    ]
     holdout = made[2] if sample.holdout else None
     return Encoding(tuple(columns), made[0], made[1], holdout, tuple(skipped), grouped_by)
+
+
+def _emptied(columns: list[Ints]) -> Iterator[Ints]:
+    """Yield arrays and forget them, so that a table is never held twice."""
+    columns.reverse()
+    while columns:
+        yield columns.pop()
 
 
 def find_groups(sample: Sample) -> str | None:
@@ -403,6 +414,8 @@ def distinct_rows(rows: Rows) -> tuple[Rows, NDArray[np.int64]]:
     if not len(rows):
         return rows, np.zeros(0, np.int64)
     first = np.flatnonzero(np.append(True, rows.hashes[1:] != rows.hashes[:-1]))
+    if len(first) == len(rows):
+        return rows, np.ones(len(rows), np.int64)
     return rows.take(first), np.diff(np.append(first, len(rows)))
 
 
