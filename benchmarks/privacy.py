@@ -97,15 +97,12 @@ def shares(arguments):
             rows.append((name, published[key], share.estimate.value, share.details["z"], found.score.value))
             _, theirs, own, z, auc = rows[-1]
             print(f"{name:34} published {theirs:.4f} ours {own:.4f} (z {z:5.1f}) AUC {auc:.3f}", flush=True)
-    if len(rows) > 2:
-        print(
-            "rank correlation of published share with our share:",
-            f"{spearmanr([r[1] for r in rows], [r[2] for r in rows])[0]:.2f}",
-        )
-        print(
-            "rank correlation of published share with the AUC:  ",
-            f"{spearmanr([r[1] for r in rows], [r[4] for r in rows])[0]:.2f}",
-        )
+    for data in sorted({row[0].split("/")[0] for row in rows}):
+        own = [row for row in rows if row[0].startswith(f"{data}/")]
+        if len(own) > 2:
+            for words, at in (("our share", 2), ("the AUC", 4)):
+                agreement = spearmanr([row[1] for row in own], [row[at] for row in own])[0]
+                print(f"{data}: rank correlation of published share with {words}: {agreement:.2f} ({len(own)} tables)")
 
 
 def peer(arguments):
