@@ -289,6 +289,8 @@ def _concerns(check: DeclaredCheck, evidence: Evidence, data: DataSet) -> bool:
         return evidence.sequence is not None
     if "constraints" in check.needs:
         return bool(evidence.constraints)
+    if "schemas" in check.needs:
+        return any(f"constraints.{one.source.library}" == check.id for one in evidence.contracts)
     return bool(evidence.targets) or check.family != "utility" or not data.targets
 
 

@@ -20,6 +20,7 @@ from synthgate.counts import ColumnCounts
 from synthgate.errors import DataError, GateFileError, UsageError, nearest
 from synthgate.evidence import Evidence
 from synthgate.gatefile import Gate
+from synthgate.joints import count_labels, joint_labels, with_joints
 from synthgate.plan import Canonical, Plan
 from synthgate.review.signoff import SignOff, read_signoff
 from synthgate.roles import Role
@@ -49,12 +50,15 @@ class Ties:
         Roles of key columns, which are read as labels whatever they store.
     is_reference : bool or None
         Whether the table is declared to hold public facts; None to find out.
+    joints : tuple of tuple of str
+        Columns whose joint values foreign keys take.
     """
 
     name: str = ""
     links: tuple[Link, ...] = ()
     labels: Mapping[str, Role] = field(default_factory=dict)
     is_reference: bool | None = False
+    joints: tuple[tuple[str, ...], ...] = ()
 
 
 def gather(
@@ -79,6 +83,7 @@ def gather(
     is_reference = ties.is_reference
     if is_reference is None:
         is_reference = "holdout" in sides and same_rows(sides["real"], sides["holdout"])
+    sides = {name: with_joints(side, plan, ties.joints) for name, side in sides.items()}
     named = policy if policy.keys or policy.composite_keys else described
     keys, composite = named.keys, named.composite_keys
     evidence = Evidence(
@@ -229,16 +234,7 @@ def _refuse_contradictions(described: Metadata, evidence: Evidence, table: str) 
                 "are not",
                 "correct its sdtype or its datetime_format, or the table",
             )
-    for name in described.keys:
-        found = counts.get(name)
-        if found is None or found.values.overflowed:
-            continue
-        repeated = int((found.values.counts - 1).sum())
-        if repeated or found.missing:
-            what = f"{repeated:,} values repeat" if repeated else f"{found.missing:,} values are missing"
-            raise DataError(
-                "metadata", f"says that {prefix + name!r} is a key, but {what} in real", "correct `primary_key`"
-            )
+    _refuse_wrong_keys(described, evidence, prefix)
     for name, pattern in described.patterns.items():
         found = counts.get(name)
         if found is None or not isinstance(found.values, LabelCounts):
@@ -251,3 +247,25 @@ def _refuse_contradictions(described: Metadata, evidence: Evidence, table: str) 
                 "do not",
                 "correct its regex_format",
             )
+
+
+def _refuse_wrong_keys(described: Metadata, evidence: Evidence, prefix: str) -> None:
+    """Raise when a key that metadata names repeats in real, or is missing there.
+
+    Raises
+    ------
+    DataError
+    """
+    kept, counts = evidence.real.kept, evidence.real.counts.columns
+    keys = [(repr(prefix + name), "values", counts[name]) for name in described.keys if name in counts]
+    for names in described.composite_keys:
+        if evidence.real.is_whole and all(name in kept for name in names):
+            joint = count_labels(joint_labels(kept, names))
+            keys.append((f"{prefix}({', '.join(names)})", "rows", joint))
+    for told, noun, found in keys:
+        if found.values.overflowed:
+            continue
+        repeated = int((found.values.counts - 1).sum())
+        if repeated or found.missing:
+            what = f"{repeated:,} {noun} repeat" if repeated else f"{found.missing:,} {noun} are missing"
+            raise DataError("metadata", f"says that {told} is a key, but {what} in real", "correct `primary_key`")

@@ -166,7 +166,10 @@ def _subjects(evidence: Evidence, chains: list[Chain]) -> tuple[list[tuple[int, 
             continue
         own = [n for n in evidence.shared if _usable(evidence, n) and _varies(evidence, n, keep)]
         rows = chain.rows["real"][keep]
-        above = [n for n in chain.top.shared if _usable(chain.top, n) and _varies(chain.top, n, rows)]
+        # what a foreign key of several columns copies from its parent is the child's own column too
+        copied = chain.links[-1].relationship.key_columns
+        above = [n for n in chain.top.shared if n not in copied and _usable(chain.top, n)]
+        above = [n for n in above if _varies(chain.top, n, rows)]
         names += [(at, mine, theirs) for mine in own for theirs in above]
     skipped += [
         Skip(f"{own} x {chains[at].name}.{above}", f"beyond the first {MAX_PAIRS} pairs")
