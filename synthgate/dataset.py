@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from synthgate.bridges.sdv import Metadata, TablesMetadata
+from synthgate.bridges.sdv import TablesMetadata
 from synthgate.clock import Clock
-from synthgate.dealing import by_table
-from synthgate.errors import DataError, UsageError, nearest
+from synthgate.dealing import by_table, settled
+from synthgate.errors import DataError, UsageError
 from synthgate.gatefile import Gate
 from synthgate.gathering import Ties, gather
 from synthgate.links import Link, Relationship, check_relationships, parents_first
+from synthgate.looks import described_tables
 from synthgate.roles import Role
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def gather_many(
         problem = f"shares no table with {sources['real']}: it has {_some(synthetic)}, expected {_some(real)}"
         raise DataError(sources["synthetic"], problem, "give the same tables under the same names")
     notes: list[str] = []
-    metadata = _by_table(described, real, notes)
+    metadata = described_tables(described, real, notes)
     relationships = clock.run("link", lambda: _relationships(policy, described, real, notes))
     lost = [r for r in relationships if r.parent not in shared or r.child not in shared]
     notes += [f"the foreign key {r} is not compared: one of its tables is missing in synthetic" for r in lost]
@@ -203,37 +204,14 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join(map(repr, known[:5])) + (f" and {len(known) - 5} more" if len(known) > 5 else "")
 
 
-def _by_table(described: TablesMetadata, real: Mapping[str, Table], notes: list[str]) -> dict[str, Metadata]:
-    """Return the metadata of every real table; a file for one table goes to the table that it fits."""
-    found = {name: Metadata() for name in real}
-    known = dict(described.tables)
-    if set(known) == {""}:
-        only = known.pop("")
-        fitting = [n for n, table in real.items() if only.columns and set(only.columns) <= set(table.schema.names)]
-        if only.columns and len(fitting) != 1:
-            problem = f"describes one table, and {len(fitting)} of the {len(real)} tables have its columns"
-            raise DataError(described.where, problem, "give metadata of all tables (MULTI_TABLE_V1)")
-        known = {fitting[0]: only} if fitting else {}
-    for name, table in known.items():
-        if name not in real:
-            raise DataError(
-                described.where, f"describes the table {name!r}, which real does not have", nearest(name, real)
-            )
-        found[name] = table
-    if known:
-        notes += [
-            f"metadata says nothing of the table {name!r}: its roles are inferred" for name in real if name not in known
-        ]
-    return found
-
-
 def _relationships(
     policy: Gate, described: TablesMetadata, real: Mapping[str, Table], notes: list[str]
 ) -> tuple[Relationship, ...]:
     """Return the declared foreign keys, of gate file and metadata, else those that real itself speaks for."""
-    declared = tuple(dict.fromkeys((*policy.relationships, *described.relationships)))
     columns = {name: table.schema.names for name, table in real.items()}
-    check_relationships(policy.relationships, columns, policy.place("relationships"))
+    own = tuple(settled(one, columns) for one in policy.relationships)
+    declared = tuple(dict.fromkeys((*own, *described.relationships)))
+    check_relationships(own, columns, policy.place("relationships"))
     check_relationships(described.relationships, columns, described.where)
     if declared or set(described.tables) != {""}:
         return declared

@@ -9,6 +9,7 @@ from typing import TypeVar
 from synthgate.contracts import ContractSource
 from synthgate.errors import GateFileError, UsageError, nearest
 from synthgate.gatefile import Constraint, Gate
+from synthgate.links import Relationship
 
 T = TypeVar("T")
 R = TypeVar("R", Constraint, ContractSource)
@@ -137,3 +138,19 @@ def _split(
             raise kind(policy.place(key), f"column {name!r} is in several tables", f"write one of {told}")
         out[places[0][0]].append((places[0][1], value))
     return out
+
+
+def settled(one: Relationship, columns: Mapping[str, list[str]]) -> Relationship:
+    """Return a foreign key of a gate file with names of tables that hold a dot cut in the right place."""
+    parent, key = _cut(one.parent, one.key_columns, columns)
+    child, foreign = _cut(one.child, one.foreign_columns, columns)
+    return Relationship(parent, child, *(names if len(names) > 1 else names[0] for names in (key, foreign)))
+
+
+def _cut(table: str, names: tuple[str, ...], columns: Mapping[str, list[str]]) -> tuple[str, tuple[str, ...]]:
+    whole = [f"{table}.{name}" for name in names]
+    for other, there in columns.items():
+        cut = tuple(text.removeprefix(f"{other}.") for text in whole)
+        if table not in columns and all(name in there and name != text for name, text in zip(cut, whole, strict=True)):
+            return other, cut
+    return table, names

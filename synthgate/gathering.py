@@ -85,7 +85,6 @@ def gather(
         is_reference = "holdout" in sides and same_rows(sides["real"], sides["holdout"])
     sides = {name: with_joints(side, plan, ties.joints) for name, side in sides.items()}
     named = policy if policy.keys or policy.composite_keys else described
-    keys, composite = named.keys, named.composite_keys
     evidence = Evidence(
         plan=plan,
         real=sides["real"],
@@ -93,8 +92,8 @@ def gather(
         holdout=sides.get("holdout"),
         seed=policy.seed,
         targets=policy.targets,
-        keys=keys,
-        composite_keys=composite,
+        keys=named.keys,
+        composite_keys=named.composite_keys,
         time=policy.time,
         constraints=policy.constraints,
         links=ties.links,

@@ -68,6 +68,7 @@ LAYERS = {
         "guard",
         "cache",
         "bridges",
+        "looks",
         "scaffold",
         "profiling",
         "review",
