@@ -85,7 +85,7 @@ def evaluate(
     risk_file : path, optional
         Where to write which training rows are most at risk (CSV). It names persons; no report holds any of it.
     show_rows : bool
-        Let constraints show a few synthetic rows that break them.
+        Let constraints, declared, mined or of schemas, show a few synthetic rows that break them.
     progress : callable, optional
 
     Raises

@@ -9,6 +9,7 @@ import numpy as np
 
 from synthgate.catalogue import Options, measure
 from synthgate.findings import Estimate, Ledger, Limit, Measured, Measurement, Severity
+from synthgate.measures.constraints.shown import MOST_ROWS, numbered_rows, told_rows
 from synthgate.mining import Mined, MinedRule, mine
 from synthgate.mining.rows import Rows, rows_of
 from synthgate.mining.rules import Tested
@@ -74,6 +75,8 @@ class Checked:
         Rows of the synthetic table.
     tolerated : float
         Share of rows that fresh real ones may break.
+    shown : tuple of str
+        Rows that break it, in words, where the user asked for them.
     """
 
     mined: MinedRule
@@ -84,6 +87,7 @@ class Checked:
     severity: Severity | None
     sql: str | None
     is_whole: bool
+    shown: tuple[str, ...] = ()
 
     @property
     def fails(self) -> bool:
@@ -108,6 +112,7 @@ class Checked:
             message, why = f"{words}: broken by {self.rows:,} of {of} ({share:.2%}); {held}", None
             if not self.fails:
                 message += ", and fresh real rows may break it as often"
+            message += told_rows(self.shown)
         else:
             message, why = f"{words}: holds in all {self.of:,} synthetic rows that it applies to", None
         low, high = wilson(self.rows, self.of) if not self.is_whole and self.of else (share, share)
@@ -148,7 +153,14 @@ def _check(evidence: Evidence, rows: Rows, rule: MinedRule, alpha: float) -> Che
         severity=_severity(rule, tested, rows.size),
         sql=rule.rule.sql(spelling(evidence.plan)),
         is_whole=evidence.sample.synthetic.rows == evidence.sample.synthetic.rows_total,
+        shown=numbered_rows(evidence, _first(evidence, tested), rule.rule.columns),
     )
+
+
+def _first(evidence: Evidence, tested: Tested) -> list[int]:
+    """Return the numbers of the first synthetic rows that break a rule."""
+    rows: list[int] = evidence.sample.synthetic.index[np.flatnonzero(tested.broken)[:MOST_ROWS]].tolist()
+    return rows
 
 
 def tolerated(known: float, fresh: float, alpha: float) -> int:
