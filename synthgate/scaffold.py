@@ -119,13 +119,14 @@ def _one_line(text: str) -> str:
     return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
 
 
-def _rules(look: Look, name: str, unsaid: list[str]) -> list[dict[str, str]]:
+def _rules(look: Look, name: str, unsaid: list[str]) -> list[dict[str, str | float]]:
     """Return mined rules as constraints, and add in words those that SQL cannot say of one row.
 
-    Each is run on real first, so that a gate file never starts with a rule that real breaks.
+    Each is run on real first, so that a gate file never starts with a rule that real breaks beyond its tolerance.
     """
     from synthgate.evidence import Evidence
     from synthgate.expressions import Checkable, check_expression, count_violations, locked_connection
+    from synthgate.measures.constraints.mined import ALPHA, tolerated_share
     from synthgate.mining import mine
     from synthgate.mining.words import spelling
     from synthgate.typed import typed_rows
@@ -146,12 +147,16 @@ def _rules(look: Look, name: str, unsaid: list[str]) -> list[dict[str, str]]:
         names = frozenset[str]().union(*(rule.columns for rule in checked))
         broken = count_violations(connection, typed_rows(plan, side, schema, names), checked) if checked else []
     content = []
-    for (rule, words, sql), (rows, _) in zip(rules, broken, strict=True):
-        if rows:
+    for (rule, words, sql), (rows, of) in zip(rules, broken, strict=True):
+        # what fresh real rows may break by chance: all rows count here, of which the rule may be about a few
+        share = tolerated_share(rule, rule.support, ALPHA / mined.held, 1.0) * rule.support / of
+        if rows > share * of:
             left.append(words)
             continue
-        entry = {"table": name} if name else {}
+        entry: dict[str, str | float] = {"table": name} if name else {}
         entry |= {"name": words, "sql": sql}
+        if share:
+            entry["tolerance"] = float(f"{share * 1.05:.2g}")
         content.append({**entry, "severity": "warn"} if rule.is_habit else entry)
     unsaid += [f"{name}: {words}" if name else words for words in left]
     return content
