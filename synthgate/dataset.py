@@ -24,6 +24,8 @@ SIDES = ("real", "synthetic", "holdout")
 MOST_ORPHANS = 0.5
 """Share of real rows without their parent from which on a declared foreign key contradicts the data."""
 SEEN_BEFORE = 0.05
+TORN = 0.1
+"""Share of real rows without their parent from which on the split, not the data, may be at fault."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,9 +235,10 @@ def _ties(name: str, relationships: Iterable[Relationship], made: Mapping[str, E
     A foreign key into a reference table is a category: its values mean the same on every side.
     """
     labels: dict[str, Role] = {}
-    links, joints = [], []
+    links, joints, named = [], [], []
     for one in relationships:
         if one.parent == name:
+            named.append(one.key_columns)
             labels.update({} if isinstance(one.key, tuple) else {one.key: Role.ID})
             joints += [one.key_columns] if one.is_composite else []
     for one in relationships:
@@ -250,7 +253,7 @@ def _ties(name: str, relationships: Iterable[Relationship], made: Mapping[str, E
         if one.parent != name:
             links.append(Link(one, made[one.parent]))
     ties = Ties(name=name, links=tuple(links), labels=labels, is_reference=True if declared else None)
-    return replace(ties, joints=tuple(dict.fromkeys(joints)))
+    return replace(ties, joints=tuple(dict.fromkeys(joints)), named=tuple(dict.fromkeys(named)))
 
 
 def _parts_of_ids(one: Relationship, made: Mapping[str, Evidence]) -> dict[str, Role]:
@@ -288,9 +291,12 @@ def _refuse_wrong_link(link: Link, child: Evidence, notes: list[str]) -> None:
         problem = f"{orphans:,} of {foreign.present:,} real rows name a parent that is not there"
         if unlike is not None:
             problem += f"; {one.parent} stores its key as {unlike[0]}, {one.child} as {unlike[1]}"
-        raise DataError(str(one), problem, "correct the relationship, or store both keys as the same type")
+        fix = "correct the relationship, or store both keys as the same type; split tables by parent, not row by row"
+        raise DataError(str(one), problem, fix)
     if orphans:
-        notes.append(f"{orphans:,} of {foreign.present:,} real rows break the foreign key {one}: as many are accepted")
+        told = f"{orphans:,} of {foreign.present:,} real rows break the foreign key {one}: as many are accepted"
+        torn = "; if the tables were split row by row, split them by parent, so that children stay with theirs"
+        notes.append(told + (torn if orphans > TORN * foreign.present else ""))
     if unlike is not None:
         notes.append(f"the foreign key {one} joins {unlike[1]} to {unlike[0]}; values are compared as text")
 

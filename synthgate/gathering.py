@@ -21,6 +21,7 @@ from synthgate.errors import DataError, GateFileError, UsageError, nearest
 from synthgate.evidence import Evidence
 from synthgate.gatefile import Gate
 from synthgate.joints import count_labels, joint_labels, with_joints
+from synthgate.looks import unique_ids
 from synthgate.plan import Canonical, Plan
 from synthgate.review.signoff import SignOff, read_signoff
 from synthgate.roles import Role
@@ -52,6 +53,8 @@ class Ties:
         Whether the table is declared to hold public facts; None to find out.
     joints : tuple of tuple of str
         Columns whose joint values foreign keys take.
+    named : tuple of tuple of str
+        Keys of this table that foreign keys of others name.
     """
 
     name: str = ""
@@ -59,6 +62,7 @@ class Ties:
     labels: Mapping[str, Role] = field(default_factory=dict)
     is_reference: bool | None = False
     joints: tuple[tuple[str, ...], ...] = ()
+    named: tuple[tuple[str, ...], ...] = ()
 
 
 def gather(
@@ -84,7 +88,7 @@ def gather(
     if is_reference is None:
         is_reference = "holdout" in sides and same_rows(sides["real"], sides["holdout"])
     sides = {name: with_joints(side, plan, ties.joints) for name, side in sides.items()}
-    named = policy if policy.keys or policy.composite_keys else described
+    keys, composite = _keys(policy if policy.keys or policy.composite_keys else described, ties, plan, sides["real"])
     evidence = Evidence(
         plan=plan,
         real=sides["real"],
@@ -92,8 +96,8 @@ def gather(
         holdout=sides.get("holdout"),
         seed=policy.seed,
         targets=policy.targets,
-        keys=named.keys,
-        composite_keys=named.composite_keys,
+        keys=keys,
+        composite_keys=composite,
         time=policy.time,
         constraints=policy.constraints,
         links=ties.links,
@@ -135,6 +139,24 @@ def _count(
         if name != "real":
             sides[name] = clock.run(f"count {name}", partial(count_side, plan, table, policy.seed))
     return plan, sides
+
+
+def _keys(
+    given: Gate | Metadata, ties: Ties, plan: Plan, real: Side
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Return the keys of one column and of several: those that are given, and those that foreign keys name.
+
+    Where no key is given, ids that are unique in real stay keys beside a named one of several columns.
+    """
+    single = tuple(names[0] for names in ties.named if len(names) == 1)
+    composite = tuple(names for names in ties.named if len(names) > 1)
+    if given.keys or given.composite_keys:
+        single = (*given.keys, *single)
+    elif composite:
+        single = unique_ids(plan, real.counts.columns)
+    else:
+        return (), ()  # schema.keys finds ids that are unique in real, of which the named key is one
+    return tuple(dict.fromkeys(single)), tuple(dict.fromkeys((*given.composite_keys, *composite)))
 
 
 def sign_off(policy: Gate) -> SignOff | None:

@@ -134,11 +134,12 @@ def _look(table: Table, described: Metadata, ids: Mapping[str, Role]) -> Look:
     side = count_surveyed(plan, seen, 0)
     named: tuple[Key, ...] = (*described.keys, *described.composite_keys)
     return Look(
-        table=table, plan=plan, side=side, described=described, keys=named or _unique_ids(plan, side.counts.columns)
+        table=table, plan=plan, side=side, described=described, keys=named or unique_ids(plan, side.counts.columns)
     )
 
 
-def _unique_ids(plan: Plan, counts: Mapping[str, ColumnCounts]) -> tuple[str, ...]:
+def unique_ids(plan: Plan, counts: Mapping[str, ColumnCounts]) -> tuple[str, ...]:
+    """Return the ids that have another value in every row."""
     ids = [c.name for c in plan.columns if c.role is Role.ID and c.name in counts]
     return tuple(n for n in ids if not counts[n].missing and len(counts[n].values.counts) == counts[n].rows)
 

@@ -208,6 +208,24 @@ def test_a_column_that_synthetic_lacks_leaves_the_link_out_and_says_so(sides):
     assert verdict["relations.pairs"].status is not Status.ERROR
 
 
+def test_a_key_that_a_foreign_key_names_is_held_to_be_one(sides):
+    twice = {**sides[1], "lines": pa.concat_tables([sides[1]["lines"], sides[1]["lines"].slice(0, 1)])}
+    orders = {**sides[1], "orders": pa.concat_tables([sides[1]["orders"], sides[1]["orders"].slice(0, 1)])}
+    for policy in (gate(), gate(keys=("orders.order_id", "shipments.shipment_id")), gate(keys=("shipment_id",))):
+        for bad, table in ((twice, "lines"), (orders, "orders")):
+            check = judged(sides, bad, policy)["schema.keys"]
+            assert {f.measured.table for f in check.findings if f.status is Status.FAIL} == {table}
+        assert judged(sides, sides[1], policy)["schema.keys"].status is Status.PASS
+
+
+def test_tables_that_were_split_row_by_row_are_told(sides):
+    real = {**sides[0], "orders": sides[0]["orders"].slice(0, 500)}
+    verdict = synthgate.evaluate(real, sides[1], gate=gate())
+    assert any("split them by parent" in note for note in verdict.run.notes)
+    with pytest.raises(DataError, match="split tables by parent, not row by row"):
+        synthgate.evaluate({**real, "orders": real["orders"].slice(0, 200)}, sides[1], gate=gate())
+
+
 TEXTS = st.one_of(st.none(), st.text(st.sampled_from("ab\\u\x1f"), max_size=3))
 
 

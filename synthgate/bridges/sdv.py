@@ -265,9 +265,7 @@ def _relationships(entries: Any, tables: Mapping[str, Metadata], where: str) -> 
             raise DataError(where, f"the relationship {entry!r:.200} lacks one of {', '.join(keys)}", "add it")
         key, foreign = (_names(entry[name], name, where) for name in keys[2:])
         if len(key) != len(foreign):
-            problem = (
-                f"a foreign key of {len(foreign)} columns names a key of {len(key)}: {', '.join((*foreign, *key))}"
-            )
+            problem = f"the foreign key ({', '.join(foreign)}) has {len(foreign)} columns, its parent's key {len(key)}"
             raise DataError(where, problem, "name the columns of both in the same order")
         parent, child = str(entry[keys[0]]), str(entry[keys[1]])
         one = Relationship(parent, child, *(names[0] if len(names) == 1 else names for names in (key, foreign)))
