@@ -167,7 +167,8 @@ def gather_many(
     kept = [r for r in relationships if r not in lost]
     views = by_table(policy, {name: real[name].schema.names for name in real})
     evidence: dict[str, Evidence] = {}
-    for name in parents_first(shared, kept, described.where):
+    where = policy.place("relationships") if policy.relationships else described.where
+    for name in parents_first(shared, kept, where):
         sides = {side: there[name] for side, there in tables.items() if name in there}
         ties = _ties(name, kept, evidence, declared=name in policy.reference)
         evidence[name] = gather(views[name], sides, metadata[name], clock, ties)

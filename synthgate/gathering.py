@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,25 +15,23 @@ from synthgate.bridges.loading import load_contracts
 from synthgate.bridges.sdv import Metadata
 from synthgate.canonical import Labels, Numbers
 from synthgate.clock import Clock
+from synthgate.contradictions import refuse_contradictions, refuse_unknown
 from synthgate.counts import ColumnCounts
 from synthgate.errors import DataError, GateFileError, UsageError, nearest
 from synthgate.evidence import Evidence
 from synthgate.gatefile import Gate
-from synthgate.joints import count_labels, joint_labels, with_joints
+from synthgate.joints import with_joints
 from synthgate.looks import unique_ids
 from synthgate.plan import Canonical, Plan
 from synthgate.review.signoff import SignOff, read_signoff
 from synthgate.roles import Role
 from synthgate.sides import Side, count_side, join_columns
 from synthgate.survey import count_surveyed, plan_of, survey
-from synthgate.values import LabelCounts, NumberCounts
+from synthgate.values import NumberCounts
 
 if TYPE_CHECKING:
     from synthgate.links import Link
     from synthgate.tables import Table
-
-MOST_MISFITS = 0.05
-"""Share of real values that may not fit what metadata says of a column before the two contradict each other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +105,7 @@ def gather(
         contracts=contracts,
         show_rows=policy.show_rows,
     )
-    _refuse_contradictions(described, evidence, ties.name)
+    refuse_contradictions(described, plan, sides["real"], ties.name)
     return evidence
 
 
@@ -217,9 +214,7 @@ def _check_names(policy: Gate, described: Metadata, real: Table) -> None:
     SynthgateError
     """
     known = real.schema.names
-    for name in described.columns or described.roles:
-        if name not in known:
-            raise DataError("metadata", f"column {name!r} is not in {real.source}", nearest(name, known))
+    refuse_unknown(described, real)
     named: list[tuple[str, str]] = [(f"roles.{name}", name) for name in policy.roles]
     named += [("target", name) for name in policy.targets] + [("key", name) for name in policy.keys]
     named += [("key", name) for key in policy.composite_keys for name in key]
@@ -232,61 +227,3 @@ def _check_names(policy: Gate, described: Metadata, real: Table) -> None:
             where = policy.place(key)
             kind = GateFileError if policy.path else UsageError
             raise kind(where, f"column {name!r} is not in the real table", nearest(name, known))
-
-
-def _refuse_contradictions(described: Metadata, evidence: Evidence, table: str) -> None:
-    """Raise when real does not hold what metadata says: other values, repeated keys, another format.
-
-    Raises
-    ------
-    DataError
-    """
-    prefix = f"{table}." if table else ""
-    counts = evidence.real.counts.columns
-    for name, role in described.roles.items():
-        found = counts.get(name)
-        if found is None or evidence.plan[name].role is not role or not found.rows:
-            continue
-        if found.misfits > MOST_MISFITS * (found.rows - found.missing + found.misfits):
-            layout = f" of the format {described.layouts[name]!r}" if name in described.layouts else ""
-            raise DataError(
-                "metadata",
-                f"says that {prefix + name!r} is {role}{layout}, but {found.misfits:,} of {found.rows:,} real values "
-                "are not",
-                "correct its sdtype or its datetime_format, or the table",
-            )
-    _refuse_wrong_keys(described, evidence, prefix)
-    for name, pattern in described.patterns.items():
-        found = counts.get(name)
-        if found is None or not isinstance(found.values, LabelCounts):
-            continue
-        wrong = sum(n for label, n in found.values.as_dict().items() if not re.fullmatch(pattern, label))
-        if wrong > MOST_MISFITS * found.present:
-            raise DataError(
-                "metadata",
-                f"says that {prefix + name!r} matches {pattern!r}, but {wrong:,} of {found.present:,} real values "
-                "do not",
-                "correct its regex_format",
-            )
-
-
-def _refuse_wrong_keys(described: Metadata, evidence: Evidence, prefix: str) -> None:
-    """Raise when a key that metadata names repeats in real, or is missing there.
-
-    Raises
-    ------
-    DataError
-    """
-    kept, counts = evidence.real.kept, evidence.real.counts.columns
-    keys = [(repr(prefix + name), "values", counts[name]) for name in described.keys if name in counts]
-    for names in described.composite_keys:
-        if evidence.real.is_whole and all(name in kept for name in names):
-            joint = count_labels(joint_labels(kept, names))
-            keys.append((f"{prefix}({', '.join(names)})", "rows", joint))
-    for told, noun, found in keys:
-        if found.values.overflowed:
-            continue
-        repeated = int((found.values.counts - 1).sum())
-        if repeated or found.missing:
-            what = f"{repeated:,} {noun} repeat" if repeated else f"{found.missing:,} {noun} are missing"
-            raise DataError("metadata", f"says that {told} is a key, but {what} in real", "correct `primary_key`")

@@ -92,11 +92,11 @@ def look_at(real: object, metadata: str | Path | Mapping[str, Any] | None = None
     read = read_tables_metadata(metadata) if metadata is not None else TablesMetadata({"": Metadata()})
     if not is_many(real):
         table = open_table(real, name="real")
-        return Looks(source=table.source, tables={"": _look(table, read.one(table.schema.names), {})})
+        return Looks(source=table.source, tables={"": _look("", table, read.one(table.schema.names), {})})
     tables = open_many(real, name="real")
     relationships, is_inferred = _links(read, tables)
     described = described_tables(read, tables, [])
-    looks = {name: _look(table, described[name], _ids(name, relationships)) for name, table in tables.items()}
+    looks = {name: _look(name, table, described[name], _ids(name, relationships)) for name, table in tables.items()}
     source = f"<{len(tables)} tables>" if isinstance(real, Mapping) else str(real)
     return Looks(source=source, tables=looks, relationships=relationships, is_inferred=is_inferred)
 
@@ -125,13 +125,16 @@ def _refuse_profile(table: Table) -> None:
         raise DataError(table.source, problem, "give the real table itself")
 
 
-def _look(table: Table, described: Metadata, ids: Mapping[str, Role]) -> Look:
+def _look(name: str, table: Table, described: Metadata, ids: Mapping[str, Role]) -> Look:
+    from synthgate.contradictions import refuse_contradictions, refuse_unknown
     from synthgate.survey import count_surveyed, plan_of, survey
 
     _refuse_profile(table)
+    refuse_unknown(described, table)
     seen = survey(table, {**described.roles, **ids})
     plan = plan_of(seen, (), described.layouts)
     side = count_surveyed(plan, seen, 0)
+    refuse_contradictions(described, plan, side, name)
     named: tuple[Key, ...] = (*described.keys, *described.composite_keys)
     return Look(
         table=table, plan=plan, side=side, described=described, keys=named or unique_ids(plan, side.counts.columns)

@@ -73,6 +73,7 @@ LAYERS = {
         "profiling",
         "review",
         "clock",
+        "contradictions",
         "dealing",
         "gathering",
         "linking",

@@ -161,6 +161,31 @@ def test_mistakes_are_one_sentence_and_leave_nothing_behind(sides, capsys, argum
     assert sorted(sides.rglob("*")) == before
 
 
+def test_metadata_that_real_contradicts_is_refused_and_nothing_is_written(sides, capsys):
+    columns = {name: {"sdtype": "numerical"} for name in ("visit_no", "base")}
+    before = sorted(sides.rglob("*"))
+    for change, told in (
+        ({"primary_key": ["visit_no", "base"]}, "visits.(visit_no, base) is a key, but"),
+        ({"columns": {**columns, "bse": {"sdtype": "numerical"}}}, "column 'bse' is not in"),
+    ):
+        tables = {"visits": {"columns": columns, **change}, "patients": {"columns": {"age": {"sdtype": "numerical"}}}}
+        content = {"METADATA_SPEC_VERSION": "V1", "tables": tables, "relationships": []}
+        path = sides.parent / "m.json"
+        path.write_text(json.dumps(content))
+        assert run("init", "train", "--metadata", path) == 2
+        assert told in " ".join(capsys.readouterr().err.split())
+        assert sorted(sides.rglob("*")) == before
+
+
+def test_a_circle_is_told_at_its_line(sides, capsys):
+    ends = "{child: visits.patient_id, parent: patients.patient_id}", "{child: patients.age, parent: visits.base}"
+    (sides / "g.yaml").write_text(f"version: 1\nrelationships: [{', '.join(ends)}]\n")
+    assert run("run", "train", "fresh", "--gate", "g.yaml") == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "g.yaml:2" in told
+    assert "form a circle" in told
+
+
 def test_what_is_there_already_is_not_overwritten(sides, capsys):
     pytest.importorskip("pandera")
     (sides / "rules").mkdir()
