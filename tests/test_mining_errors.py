@@ -8,13 +8,15 @@ import pyarrow.parquet as pq
 import pytest
 
 import synthgate
-from synthgate.evidence import Evidence, count_side, make_plan
+from synthgate.evidence import Evidence
 from synthgate.findings import CheckResult, Status
 from synthgate.gatefile import load_gate
 from synthgate.looks import look_at
 from synthgate.measures.constraints.mined import tolerated
 from synthgate.mining import mine
 from synthgate.scaffold import gate_yaml
+from synthgate.sides import count_side
+from synthgate.survey import make_plan
 from synthgate.tables import open_table
 
 RULES = {
