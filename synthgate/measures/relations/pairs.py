@@ -19,6 +19,7 @@ from synthgate.clusters import (
     left_out,
     link_units,
     parent_rows,
+    units_of,
 )
 from synthgate.findings import Json, Ledger, Measured, Measurement, Skip
 from synthgate.measures.fidelity.columns import drifted
@@ -147,6 +148,9 @@ def _chain(evidence: Evidence, way: tuple[Link, ...]) -> Chain:
             above = parent_rows(way[0].parent, way[1], side)
             place = np.where(place >= 0, above[np.maximum(place, 0)], place)
         own = None if is_fixed(way[0]) else link_units(evidence, way[0], side)
+        if own is not None and len(way) > 1 and not is_fixed(way[1]):
+            # rows of one ancestor share its values, whatever other parents the rows between have
+            own = units_of(place, way[1].parent, side)
         own = evidence.units[side] if own is None else own
         unit = np.arange(len(place)) if own is None else own
         every = int(np.ceil((place >= 0).sum() / MAX_ROWS))
