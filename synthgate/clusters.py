@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
+MOST_SYSTEMS = 4
 LEAST_CLUSTERS = 10
 """Fewest independent units that an error is estimated from."""
 
@@ -84,11 +85,22 @@ def row_units(evidence: Evidence, side: str) -> IntArray | None:
 
 def link_units(evidence: Evidence, link: Link, side: str) -> IntArray:
     """Return the topmost parent of every kept row along one link; rows without parent stand for themselves."""
-    rows = parent_rows(evidence, link, side)
-    above = link.parent.units.get(side)
-    if above is not None:
-        rows = np.where(rows >= 0, above[np.maximum(rows, 0)], rows)
-    return _own_unit(rows)
+    return units_of(parent_rows(evidence, link, side), link.parent, side)
+
+
+def units_of(rows: IntArray, above: Evidence, side: str) -> IntArray:
+    """Return the unit of the row above that each row hangs on; rows without one stand for themselves.
+
+    Parameters
+    ----------
+    rows : int64 array
+        Places among the kept rows of the table above; below zero for none.
+    above : Evidence
+        Of that table.
+    side : str
+    """
+    units = above.units.get(side)
+    return _own_unit(rows if units is None else np.where(rows >= 0, units[np.maximum(rows, 0)], rows))
 
 
 def sorted_codes(column: Labels) -> IntArray:
@@ -198,14 +210,39 @@ def jackknife_error(one: ClusteredShares, other: ClusteredShares) -> float:
     return float(np.sqrt(variance))
 
 
+def unit_systems(evidence: Evidence, side: str) -> list[IntArray]:
+    """Return every way in which rows belong together: by each topmost parent, or by sequence.
+
+    An admission belongs to a patient and to a doctor, and its errors are those of the one that ties more.
+    """
+    if evidence.sequence is not None and evidence.sequence.key is not None:
+        units = evidence.units[side]
+        return [] if units is None else [units]
+    systems: list[IntArray] = []
+    for link in evidence.links:
+        if is_fixed(link) or link.relationship.parent == link.relationship.child or side not in link.parent.sides:
+            continue
+        rows = parent_rows(evidence, link, side)
+        above = unit_systems(link.parent, side)
+        carried = [np.where(rows >= 0, units[np.maximum(rows, 0)], rows) for units in above] or [rows]
+        systems += [_own_unit(units) for units in carried]
+    return systems[:MOST_SYSTEMS]
+
+
 def unit_designs(evidence: Evidence) -> dict[str, float]:
     """Return how much wider each column's errors are than for independent rows of the real table.
 
-    Empty where rows stand for themselves.
+    Empty where rows stand for themselves. Of several parents the one that ties the rows most counts.
     """
-    units = evidence.units["real"]
-    if units is None or int(units.max(initial=-1)) + 1 < LEAST_CLUSTERS:
-        return {}
+    designs: dict[str, float] = {}
+    for units in unit_systems(evidence, "real"):
+        if int(units.max(initial=-1)) + 1 >= LEAST_CLUSTERS:
+            for name, design in _designs(evidence, units).items():
+                designs[name] = max(design, designs.get(name, 1.0))
+    return designs
+
+
+def _designs(evidence: Evidence, units: IntArray) -> dict[str, float]:
     designs = {}
     for name in evidence.shared:
         plan, column = evidence.plan[name], evidence.real.kept.get(name)

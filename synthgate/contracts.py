@@ -40,6 +40,8 @@ class ContractSource:
         What a broken rule does, where that differs from the check's severity.
     place : str
         ``file:line``, for messages.
+    table : str or None
+        The table that it is about, in a data set of several.
     """
 
     library: Library
@@ -51,6 +53,7 @@ class ContractSource:
     tolerance: float = 0.0
     severity: Severity | None = None
     place: str = "schemas"
+    table: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from synthgate.bridges.sdv import Metadata, TablesMetadata
+from synthgate.bridges.sdv import TablesMetadata
 from synthgate.clock import Clock
-from synthgate.errors import DataError, GateFileError, UsageError, nearest
-from synthgate.gatefile import Constraint, Gate
+from synthgate.dealing import by_table, settled
+from synthgate.errors import DataError, UsageError
+from synthgate.gatefile import Gate
 from synthgate.gathering import Ties, gather
 from synthgate.links import Link, Relationship, check_relationships, parents_first
+from synthgate.looks import described_tables
 from synthgate.roles import Role
 
 if TYPE_CHECKING:
     from synthgate.evidence import Evidence
     from synthgate.tables import Table
 
-T = TypeVar("T")
 SIDES = ("real", "synthetic", "holdout")
 MOST_ORPHANS = 0.5
 """Share of real rows without their parent from which on a declared foreign key contradicts the data."""
 SEEN_BEFORE = 0.05
+TORN = 0.1
+"""Share of real rows without their parent from which on the split, not the data, may be at fault."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,14 +160,15 @@ def gather_many(
         problem = f"shares no table with {sources['real']}: it has {_some(synthetic)}, expected {_some(real)}"
         raise DataError(sources["synthetic"], problem, "give the same tables under the same names")
     notes: list[str] = []
-    metadata = _by_table(described, real, notes)
+    metadata = described_tables(described, real, notes)
     relationships = clock.run("link", lambda: _relationships(policy, described, real, notes))
     lost = [r for r in relationships if r.parent not in shared or r.child not in shared]
     notes += [f"the foreign key {r} is not compared: one of its tables is missing in synthetic" for r in lost]
     kept = [r for r in relationships if r not in lost]
-    views = _views(policy, {name: real[name].schema.names for name in real})
+    views = by_table(policy, {name: real[name].schema.names for name in real})
     evidence: dict[str, Evidence] = {}
-    for name in parents_first(shared, kept, described.where):
+    where = policy.place("relationships") if policy.relationships else described.where
+    for name in parents_first(shared, kept, where):
         sides = {side: there[name] for side, there in tables.items() if name in there}
         ties = _ties(name, kept, evidence, declared=name in policy.reference)
         evidence[name] = gather(views[name], sides, metadata[name], clock, ties)
@@ -203,37 +207,14 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join(map(repr, known[:5])) + (f" and {len(known) - 5} more" if len(known) > 5 else "")
 
 
-def _by_table(described: TablesMetadata, real: Mapping[str, Table], notes: list[str]) -> dict[str, Metadata]:
-    """Return the metadata of every real table; a file for one table goes to the table that it fits."""
-    found = {name: Metadata() for name in real}
-    known = dict(described.tables)
-    if set(known) == {""}:
-        only = known.pop("")
-        fitting = [n for n, table in real.items() if only.columns and set(only.columns) <= set(table.schema.names)]
-        if only.columns and len(fitting) != 1:
-            problem = f"describes one table, and {len(fitting)} of the {len(real)} tables have its columns"
-            raise DataError(described.where, problem, "give metadata of all tables (MULTI_TABLE_V1)")
-        known = {fitting[0]: only} if fitting else {}
-    for name, table in known.items():
-        if name not in real:
-            raise DataError(
-                described.where, f"describes the table {name!r}, which real does not have", nearest(name, real)
-            )
-        found[name] = table
-    if known:
-        notes += [
-            f"metadata says nothing of the table {name!r}: its roles are inferred" for name in real if name not in known
-        ]
-    return found
-
-
 def _relationships(
     policy: Gate, described: TablesMetadata, real: Mapping[str, Table], notes: list[str]
 ) -> tuple[Relationship, ...]:
     """Return the declared foreign keys, of gate file and metadata, else those that real itself speaks for."""
-    declared = tuple(dict.fromkeys((*policy.relationships, *described.relationships)))
     columns = {name: table.schema.names for name, table in real.items()}
-    check_relationships(policy.relationships, columns, policy.place("relationships"))
+    own = tuple(settled(one, columns) for one in policy.relationships)
+    declared = tuple(dict.fromkeys((*own, *described.relationships)))
+    check_relationships(own, columns, policy.place("relationships"))
     check_relationships(described.relationships, columns, described.where)
     if declared or set(described.tables) != {""}:
         return declared
@@ -255,93 +236,32 @@ def _ties(name: str, relationships: Iterable[Relationship], made: Mapping[str, E
     A foreign key into a reference table is a category: its values mean the same on every side.
     """
     labels: dict[str, Role] = {}
-    links = []
+    links, joints, named = [], [], []
     for one in relationships:
         if one.parent == name:
-            labels[one.key] = Role.ID
+            named.append(one.key_columns)
+            labels.update({} if isinstance(one.key, tuple) else {one.key: Role.ID})
+            joints += [one.key_columns] if one.is_composite else []
     for one in relationships:
-        if one.child == name:
+        if one.child != name:
+            continue
+        if isinstance(one.foreign_key, str):
             fixed = one.parent != name and made[one.parent].is_reference
             labels[one.foreign_key] = Role.CATEGORICAL if fixed and one.foreign_key not in labels else Role.ID
-        if one.child == name != one.parent:
+        else:
+            joints.append(one.foreign_columns)
+            labels.update(_parts_of_ids(one, made) if one.parent != name else {})
+        if one.parent != name:
             links.append(Link(one, made[one.parent]))
-    return Ties(name=name, links=tuple(links), labels=labels, is_reference=True if declared else None)
+    ties = Ties(name=name, links=tuple(links), labels=labels, is_reference=True if declared else None)
+    return replace(ties, joints=tuple(dict.fromkeys(joints)), named=tuple(dict.fromkeys(named)))
 
 
-def _views(policy: Gate, columns: Mapping[str, list[str]]) -> dict[str, Gate]:
-    """Return what the policy says of each table; a column that several tables have is named ``table.column``."""
-    if policy.schemas:
-        kind = GateFileError if policy.path else UsageError
-        problem = "schemas hold one table, and several are given"
-        raise kind(policy.place("schemas"), problem, "run a gate with them on that table alone")
-    roles = _split(policy, [(f"roles.{name}", name, role) for name, role in policy.roles.items()], columns)
-    targets = _split(policy, [("target", name, None) for name in policy.targets], columns)
-    keys = _split(policy, [("key", name, None) for name in policy.keys], columns)
-    for table in (*policy.reference, *(name for name in policy.sequences if name)):
-        _refuse_table(policy, "reference" if table in policy.reference else "sequence", table, columns)
-    sequences = {name: one for name, one in policy.sequences.items() if name}
-    if "" in policy.sequences:
-        found = _split(policy, [("sequence", policy.sequences[""].key or "", None)], columns)
-        sequences.update({table: policy.sequences[""] for table, named in found.items() if named})
-    constraints: dict[str, list[Constraint]] = {name: [] for name in columns}
-    for rule in policy.constraints:
-        constraints[_table_of(rule, columns)].append(rule)
-    return {
-        name: replace(
-            policy,
-            roles=dict(roles[name]),
-            targets=tuple(column for column, _ in targets[name]),
-            keys=tuple(column for column, _ in keys[name]),
-            composite_keys=tuple(key for key in policy.composite_keys if set(key) <= set(columns[name])),
-            time=policy.time if policy.time in columns[name] else "",
-            constraints=tuple(constraints[name]),
-            sequences={"": sequences[name]} if name in sequences else {},
-            waivers=(),
-        )
-        for name in columns
-    }
-
-
-def _refuse_table(policy: Gate, key: str, table: str, columns: Mapping[str, list[str]]) -> None:
-    if table not in columns:
-        kind = GateFileError if policy.path else UsageError
-        raise kind(policy.place(key), f"there is no table {table!r}", nearest(table, columns))
-
-
-def _table_of(rule: Constraint, columns: Mapping[str, list[str]]) -> str:
-    if rule.table is None and len(columns) > 1:
-        problem = f"the constraint {rule.name!r} does not say which table it is about"
-        raise GateFileError(rule.place, problem, f"add `table`, one of {', '.join(columns)}")
-    table = rule.table if rule.table is not None else next(iter(columns))
-    if table not in columns:
-        raise GateFileError(rule.place, f"there is no table {table!r}", nearest(table, columns))
-    return table
-
-
-def _split(
-    policy: Gate, entries: list[tuple[str, str, T]], columns: Mapping[str, list[str]]
-) -> dict[str, list[tuple[str, T]]]:
-    """Deal named columns to their tables.
-
-    Raises
-    ------
-    SynthgateError
-        For a column that no table has, or that several have.
-    """
-    out: dict[str, list[tuple[str, T]]] = {name: [] for name in columns}
-    kind = GateFileError if policy.path else UsageError
-    for key, name, value in entries:
-        places = [(t, name[len(t) + 1 :]) for t in columns if name.startswith(f"{t}.")]
-        places = [(table, column) for table, column in places if column in columns[table]]
-        places = places or [(table, name) for table, there in columns.items() if name in there]
-        if not places:
-            known = [f"{table}.{column}" for table, there in columns.items() for column in there]
-            raise kind(policy.place(key), f"column {name!r} is in no real table", nearest(name, known))
-        if len(places) > 1:
-            told = ", ".join(f"{table}.{column}" for table, column in places)
-            raise kind(policy.place(key), f"column {name!r} is in several tables", f"write one of {told}")
-        out[places[0][0]].append((places[0][1], value))
-    return out
+def _parts_of_ids(one: Relationship, made: Mapping[str, Evidence]) -> dict[str, Role]:
+    """Return the columns of a composite foreign key that are ids in the parent, and so are here."""
+    plan = made[one.parent].plan
+    pairs = zip(one.key_columns, one.foreign_columns, strict=True)
+    return {foreign: Role.ID for key, foreign in pairs if plan[key].role is Role.ID}
 
 
 def _refuse_wrong_link(link: Link, child: Evidence, notes: list[str]) -> None:
@@ -352,28 +272,34 @@ def _refuse_wrong_link(link: Link, child: Evidence, notes: list[str]) -> None:
     DataError
     """
     one = link.relationship
-    key, foreign = link.parent.real.counts.columns[link.key], child.real.counts.columns[link.foreign_key]
+    key, foreign = (e.real.counts.columns.get(n) for e, n in ((link.parent, link.key), (child, link.foreign_key)))
+    if key is None or foreign is None:
+        notes.append(f"the foreign key {one} takes columns that are not counted together, and is not compared")
+        return
     if key.values.overflowed or foreign.values.overflowed:
         notes.append(f"the foreign key {one} has too many different values to count, and is not compared")
         return
     repeated = int((key.values.counts - 1).sum())
     if repeated:
-        problem = f"{repeated:,} values of {one.parent}.{one.key} repeat in real, so that it is no key to point to"
+        problem = f"{repeated:,} values of {one.parent_words} repeat in real, so that it is no key to point to"
         raise DataError(str(one), problem, "correct the relationship")
     there = set(key.labels.labels.to_pylist())
     orphans = sum(n for label, n in foreign.labels.as_dict().items() if label not in there)
-    kinds = {t: e.plan[c].kind for t, e, c in ((one.parent, link.parent, one.key), (one.child, child, one.foreign_key))}
+    pairs = zip(one.key_columns, one.foreign_columns, strict=True)
+    kinds = [(link.parent.plan[a].kind, child.plan[b].kind) for a, b in pairs]
+    unlike = next(((a, b) for a, b in kinds if a != b and {a, b} != {"integer", "float"}), None)
     if orphans > MOST_ORPHANS * foreign.present:
         problem = f"{orphans:,} of {foreign.present:,} real rows name a parent that is not there"
-        if len(set(kinds.values())) > 1:
-            problem += f"; {one.parent} stores its key as {kinds[one.parent]}, {one.child} as {kinds[one.child]}"
-        raise DataError(str(one), problem, "correct the relationship, or store both keys as the same type")
+        if unlike is not None:
+            problem += f"; {one.parent} stores its key as {unlike[0]}, {one.child} as {unlike[1]}"
+        fix = "correct the relationship, or store both keys as the same type; split tables by parent, not row by row"
+        raise DataError(str(one), problem, fix)
     if orphans:
-        notes.append(f"{orphans:,} of {foreign.present:,} real rows break the foreign key {one}: as many are accepted")
-    if len(set(kinds.values())) > 1 and set(kinds.values()) != {"integer", "float"}:
-        notes.append(
-            f"the foreign key {one} joins {kinds[one.child]} to {kinds[one.parent]}; values are compared as text"
-        )
+        told = f"{orphans:,} of {foreign.present:,} real rows break the foreign key {one}: as many are accepted"
+        torn = "; if the tables were split row by row, split them by parent, so that children stay with theirs"
+        notes.append(told + (torn if orphans > TORN * foreign.present else ""))
+    if unlike is not None:
+        notes.append(f"the foreign key {one} joins {unlike[1]} to {unlike[0]}; values are compared as text")
 
 
 def _of_the_holdout(evidence: Mapping[str, Evidence]) -> list[str]:

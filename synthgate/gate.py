@@ -85,7 +85,7 @@ def evaluate(
     risk_file : path, optional
         Where to write which training rows are most at risk (CSV). It names persons; no report holds any of it.
     show_rows : bool
-        Let constraints show a few synthetic rows that break them.
+        Let constraints, declared, mined or of schemas, show a few synthetic rows that break them.
     progress : callable, optional
 
     Raises
@@ -289,6 +289,8 @@ def _concerns(check: DeclaredCheck, evidence: Evidence, data: DataSet) -> bool:
         return evidence.sequence is not None
     if "constraints" in check.needs:
         return bool(evidence.constraints)
+    if "schemas" in check.needs:
+        return any(f"constraints.{one.source.library}" == check.id for one in evidence.contracts)
     return bool(evidence.targets) or check.family != "utility" or not data.targets
 
 

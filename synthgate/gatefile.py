@@ -246,20 +246,31 @@ def _roles(node: Node) -> dict[str, Role]:
 
 
 def _relationship(node: Node, at: int, item: Any) -> Relationship:
-    """Read a foreign key, written as ``{child: flights.tailnum, parent: planes.tailnum}``."""
+    """Read a foreign key, written as ``{child: flights.tailnum, parent: planes.tailnum}``; a list for several columns.
+
+    Raises
+    ------
+    GateFileError
+    """
     entry = node.child(f"relationships.{at}", item)
     entry.refuse_unknown(("parent", "child"))
-    ends = []
-    for key in ("parent", "child"):
-        table, dot, column = (entry.text(key) or "").partition(".")
-        if not (table and dot and column):
-            problem = f"`{key}` is {shown(entry.values.get(key))}, expected a table and its column"
-            raise GateFileError(
-                entry.place(key), problem, "write for instance {child: orders.customer, parent: customers.id}"
-            )
-        ends.append((table, column))
-    (parent, key), (child, foreign) = ends
-    return Relationship(parent, child, key, foreign)
+    (parent, key), (child, foreign) = (_end(entry, name) for name in ("parent", "child"))
+    if len(key) != len(foreign):
+        problem = f"`child` has {len(foreign)} columns and `parent` {len(key)}, expected as many"
+        raise GateFileError(entry.place("child"), problem, "name the columns of both in the same order")
+    return Relationship(parent, child, key[0] if len(key) == 1 else key, foreign[0] if len(key) == 1 else foreign)
+
+
+def _end(entry: Node, name: str) -> tuple[str, tuple[str, ...]]:
+    """Return the table and the columns of one end of a foreign key."""
+    given = entry.values.get(name)
+    words = given if isinstance(given, list) and given else [given]
+    parts = [word.partition(".") if isinstance(word, str) else ("", "", "") for word in words]
+    tables, columns = {table for table, _, _ in parts}, tuple(column for _, _, column in parts)
+    if len(tables) > 1 or not all(table and column for table, _, column in parts) or len(set(columns)) < len(columns):
+        fix = "write for instance {child: orders.customer, parent: customers.id}, or lists of columns of one table"
+        raise GateFileError(entry.place(name), f"`{name}` is {shown(given)}, expected a table and its column", fix)
+    return tables.pop(), columns
 
 
 def _sequences(node: Node) -> dict[str, SequenceKey]:

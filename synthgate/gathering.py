@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,23 +15,23 @@ from synthgate.bridges.loading import load_contracts
 from synthgate.bridges.sdv import Metadata
 from synthgate.canonical import Labels, Numbers
 from synthgate.clock import Clock
+from synthgate.contradictions import refuse_contradictions, refuse_unknown
 from synthgate.counts import ColumnCounts
 from synthgate.errors import DataError, GateFileError, UsageError, nearest
 from synthgate.evidence import Evidence
 from synthgate.gatefile import Gate
+from synthgate.joints import with_joints
+from synthgate.looks import unique_ids
 from synthgate.plan import Canonical, Plan
 from synthgate.review.signoff import SignOff, read_signoff
 from synthgate.roles import Role
 from synthgate.sides import Side, count_side, join_columns
 from synthgate.survey import count_surveyed, plan_of, survey
-from synthgate.values import LabelCounts, NumberCounts
+from synthgate.values import NumberCounts
 
 if TYPE_CHECKING:
     from synthgate.links import Link
     from synthgate.tables import Table
-
-MOST_MISFITS = 0.05
-"""Share of real values that may not fit what metadata says of a column before the two contradict each other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +48,18 @@ class Ties:
         Roles of key columns, which are read as labels whatever they store.
     is_reference : bool or None
         Whether the table is declared to hold public facts; None to find out.
+    joints : tuple of tuple of str
+        Columns whose joint values foreign keys take.
+    named : tuple of tuple of str
+        Keys of this table that foreign keys of others name.
     """
 
     name: str = ""
     links: tuple[Link, ...] = ()
     labels: Mapping[str, Role] = field(default_factory=dict)
     is_reference: bool | None = False
+    joints: tuple[tuple[str, ...], ...] = ()
+    named: tuple[tuple[str, ...], ...] = ()
 
 
 def gather(
@@ -79,8 +84,8 @@ def gather(
     is_reference = ties.is_reference
     if is_reference is None:
         is_reference = "holdout" in sides and same_rows(sides["real"], sides["holdout"])
-    named = policy if policy.keys or policy.composite_keys else described
-    keys, composite = named.keys, named.composite_keys
+    sides = {name: with_joints(side, plan, ties.joints) for name, side in sides.items()}
+    keys, composite = _keys(policy if policy.keys or policy.composite_keys else described, ties, plan, sides["real"])
     evidence = Evidence(
         plan=plan,
         real=sides["real"],
@@ -100,7 +105,7 @@ def gather(
         contracts=contracts,
         show_rows=policy.show_rows,
     )
-    _refuse_contradictions(described, evidence, ties.name)
+    refuse_contradictions(described, plan, sides["real"], ties.name)
     return evidence
 
 
@@ -131,6 +136,24 @@ def _count(
         if name != "real":
             sides[name] = clock.run(f"count {name}", partial(count_side, plan, table, policy.seed))
     return plan, sides
+
+
+def _keys(
+    given: Gate | Metadata, ties: Ties, plan: Plan, real: Side
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Return the keys of one column and of several: those that are given, and those that foreign keys name.
+
+    Where no key is given, ids that are unique in real stay keys beside a named one of several columns.
+    """
+    single = tuple(names[0] for names in ties.named if len(names) == 1)
+    composite = tuple(names for names in ties.named if len(names) > 1)
+    if given.keys or given.composite_keys:
+        single = (*given.keys, *single)
+    elif composite:
+        single = unique_ids(plan, real.counts.columns)
+    else:
+        return (), ()  # schema.keys finds ids that are unique in real, of which the named key is one
+    return tuple(dict.fromkeys(single)), tuple(dict.fromkeys((*given.composite_keys, *composite)))
 
 
 def sign_off(policy: Gate) -> SignOff | None:
@@ -191,9 +214,7 @@ def _check_names(policy: Gate, described: Metadata, real: Table) -> None:
     SynthgateError
     """
     known = real.schema.names
-    for name in described.columns or described.roles:
-        if name not in known:
-            raise DataError("metadata", f"column {name!r} is not in {real.source}", nearest(name, known))
+    refuse_unknown(described, real)
     named: list[tuple[str, str]] = [(f"roles.{name}", name) for name in policy.roles]
     named += [("target", name) for name in policy.targets] + [("key", name) for name in policy.keys]
     named += [("key", name) for key in policy.composite_keys for name in key]
@@ -206,48 +227,3 @@ def _check_names(policy: Gate, described: Metadata, real: Table) -> None:
             where = policy.place(key)
             kind = GateFileError if policy.path else UsageError
             raise kind(where, f"column {name!r} is not in the real table", nearest(name, known))
-
-
-def _refuse_contradictions(described: Metadata, evidence: Evidence, table: str) -> None:
-    """Raise when real does not hold what metadata says: other values, repeated keys, another format.
-
-    Raises
-    ------
-    DataError
-    """
-    prefix = f"{table}." if table else ""
-    counts = evidence.real.counts.columns
-    for name, role in described.roles.items():
-        found = counts.get(name)
-        if found is None or evidence.plan[name].role is not role or not found.rows:
-            continue
-        if found.misfits > MOST_MISFITS * (found.rows - found.missing + found.misfits):
-            layout = f" of the format {described.layouts[name]!r}" if name in described.layouts else ""
-            raise DataError(
-                "metadata",
-                f"says that {prefix + name!r} is {role}{layout}, but {found.misfits:,} of {found.rows:,} real values "
-                "are not",
-                "correct its sdtype or its datetime_format, or the table",
-            )
-    for name in described.keys:
-        found = counts.get(name)
-        if found is None or found.values.overflowed:
-            continue
-        repeated = int((found.values.counts - 1).sum())
-        if repeated or found.missing:
-            what = f"{repeated:,} values repeat" if repeated else f"{found.missing:,} values are missing"
-            raise DataError(
-                "metadata", f"says that {prefix + name!r} is a key, but {what} in real", "correct `primary_key`"
-            )
-    for name, pattern in described.patterns.items():
-        found = counts.get(name)
-        if found is None or not isinstance(found.values, LabelCounts):
-            continue
-        wrong = sum(n for label, n in found.values.as_dict().items() if not re.fullmatch(pattern, label))
-        if wrong > MOST_MISFITS * found.present:
-            raise DataError(
-                "metadata",
-                f"says that {prefix + name!r} matches {pattern!r}, but {wrong:,} of {found.present:,} real values "
-                "do not",
-                "correct its regex_format",
-            )

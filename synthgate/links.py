@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from synthgate.evidence import Evidence
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Relationship:
     """A foreign key: every child row names the parent row that it belongs to.
 
@@ -21,19 +21,49 @@ class Relationship:
     ----------
     parent, child : str
         Names of tables.
-    key : str
-        The unique column of the parent.
-    foreign_key : str
-        The column of the child that holds values of `key`.
+    key : str or tuple of str
+        The column of the parent that is unique, or the columns that are so together.
+    foreign_key : str or tuple of str
+        The columns of the child that hold values of `key`, in the same order. A row that lacks any of them names
+        no parent (as ``MATCH SIMPLE`` of SQL has it).
     """
 
     parent: str
     child: str
-    key: str
-    foreign_key: str
+    key: str | tuple[str, ...]
+    foreign_key: str | tuple[str, ...]
+
+    @property
+    def key_columns(self) -> tuple[str, ...]:
+        """The columns of the parent."""
+        return (self.key,) if isinstance(self.key, str) else self.key
+
+    @property
+    def foreign_columns(self) -> tuple[str, ...]:
+        """The columns of the child."""
+        return (self.foreign_key,) if isinstance(self.foreign_key, str) else self.foreign_key
+
+    @property
+    def is_composite(self) -> bool:
+        """Whether it takes several columns."""
+        return len(self.key_columns) > 1
+
+    @property
+    def parent_words(self) -> str:
+        """The parent's side in words."""
+        return _dotted(self.parent, self.key_columns)
 
     def __str__(self) -> str:
-        return f"{self.child}.{self.foreign_key} -> {self.parent}.{self.key}"
+        return f"{_dotted(self.child, self.foreign_columns)} -> {self.parent_words}"
+
+
+def _dotted(table: str, columns: tuple[str, ...]) -> str:
+    return f"{table}.{columns[0]}" if len(columns) == 1 else f"{table}.({', '.join(columns)})"
+
+
+def joint_name(columns: tuple[str, ...]) -> str:
+    """Return the name under which a side holds the joint values of columns: the column's own, for one."""
+    return columns[0] if len(columns) == 1 else "".join(f"\x1f{name}" for name in columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +90,19 @@ class Link:
     parent: Evidence
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """The child's columns."""
+        return self.relationship.foreign_columns
+
+    @property
     def foreign_key(self) -> str:
-        """The child's column."""
-        return self.relationship.foreign_key
+        """The name under which the child's sides hold the foreign key."""
+        return joint_name(self.relationship.foreign_columns)
 
     @property
     def key(self) -> str:
-        """The parent's column."""
-        return self.relationship.key
+        """The name under which the parent's sides hold the key."""
+        return joint_name(self.relationship.key_columns)
 
 
 def parents_first(names: Iterable[str], relationships: Iterable[Relationship], where: str) -> tuple[str, ...]:
@@ -105,10 +140,12 @@ def check_relationships(
     from synthgate.errors import nearest
 
     for one in relationships:
-        for table, column, role in ((one.parent, one.key, "parent key"), (one.child, one.foreign_key, "foreign key")):
+        ends = ((one.parent, one.key_columns, "parent key"), (one.child, one.foreign_columns, "foreign key"))
+        for table, names, role in ends:
             if table not in columns:
                 problem = f"the foreign key {one} names the table {table!r}, which is not there"
                 raise DataError(where, problem, nearest(table, columns))
-            if column not in columns[table]:
-                problem = f"the {role} {column!r} of {one} is no column of the table {table!r}"
-                raise DataError(where, problem, nearest(column, columns[table]))
+            for column in names:
+                if column not in columns[table]:
+                    problem = f"the {role} {column!r} of {one} is no column of the table {table!r}"
+                    raise DataError(where, problem, nearest(column, columns[table]))

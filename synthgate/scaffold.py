@@ -1,99 +1,117 @@
-"""Write a gate file for a real table, ready to edit."""
+"""Write a gate file for the real side, one table or several, ready to edit."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from synthgate.bridges.sdv import Metadata, read_metadata, write_metadata
-from synthgate.errors import DataError
-from synthgate.roles import Role
-
-if TYPE_CHECKING:
-    from synthgate.counts import ColumnCounts
-    from synthgate.plan import Plan
-    from synthgate.sides import Side
-    from synthgate.tables import Table
+from synthgate.bridges.sdv import Key, write_metadata, write_tables_metadata
+from synthgate.links import Relationship
+from synthgate.looks import Look, Looks
 
 HEADER = """\
 # A gate for {source}: which checks decide whether synthetic rows may stand in for real ones.
 # Every line can be edited; `synthgate checks` lists what there is, `synthgate explain ID` tells more.
 version: 1
 """
+HINTS = """\
+# holdout: {holdout}   # real rows that the generator never saw: without them no privacy verdict
+# target: {target}             # what models will predict
+"""
+MANY_HINTS = "# reference: [TABLE]        # tables that hold public facts, the same rows on every side\n"
 MAX_CONSTRAINTS = 60
 
 
-def gate_yaml(real: object, metadata: str | Path | Mapping[str, Any] | None = None) -> str:
-    """Return a gate file for a real table: its roles, keys and the simple rules that it keeps.
+def gate_yaml(looks: Looks, real: str | None = None) -> str:
+    """Return a gate file for the real side: its roles, keys, foreign keys, and the simple rules that it keeps.
 
     Parameters
     ----------
-    real : path, URL or dataframe
-    metadata : path or dict, optional
-        SDV metadata, whose roles and keys go before inferred ones.
+    looks : Looks
+    real : str, optional
+        How the gate file names it; by default as it was given.
 
     Returns
     -------
     str
         YAML that :func:`synthgate.gatefile.load_gate` accepts.
     """
-    from io import StringIO
-
-    from ruamel.yaml import YAML
-
-    table, plan, side, keys = look_at(real, metadata)
-    content: dict[str, Any] = {
-        "real": table.source,
-        "synthetic": "synthetic" + "".join(Path(table.source).suffixes[-2:] or [".parquet"]),
-        "roles": {column.name: str(column.role) for column in plan.columns},
-    }
+    named = looks.source if real is None else real
+    endings = "" if looks.is_many else "".join(Path(named).suffixes[-2:]) or ".parquet"
+    content: dict[str, Any] = {"real": named, "synthetic": f"synthetic{endings}", "roles": _roles(looks)}
+    keys = [_key(key, table) for table, look in looks.tables.items() for key in look.keys]
     if keys:
-        content["key"] = keys if len(keys) > 1 else keys[0]
-    rules, unsaid = _rules(plan, side)
+        content["key"] = keys[0] if len(keys) == 1 and isinstance(keys[0], str) else keys
+    if looks.relationships:
+        content["relationships"] = [_ends(one) for one in looks.relationships]
+    unsaid: list[str] = []
+    rules = [rule for table, look in looks.tables.items() for rule in _rules(look, table, unsaid)]
     if rules:
         content["constraints"] = rules
-    stream = StringIO()
-    writer = YAML()
+    told = [f"# also held in real, and checked by constraints.mined: {_one_line(words)}\n" for words in unsaid]
+    holdout, target = ("holdout", "TABLE.COLUMN") if looks.is_many else ("holdout.parquet", "COLUMN")
+    hints = HINTS.format(holdout=holdout, target=target) + (MANY_HINTS if looks.is_many else "")
+    links = "# relationships were inferred from names and values: see that they are right\n"
+    found = links if looks.is_inferred and looks.relationships else ""
+    return (
+        HEADER.format(source=_one_line(named)) + found + as_yaml(content) + "".join(told) + hints + "preset: default\n"
+    )
+
+
+def as_yaml(content: dict[str, Any]) -> str:
+    """Return a mapping as YAML, long lines unbroken."""
+    from ruamel.yaml import YAML
+
+    stream, writer = StringIO(), YAML()
     writer.width = 4096
     writer.dump(content, stream)
-    told = [f"# also held in real, and checked by constraints.mined: {_one_line(words)}\n" for words in unsaid]
-    hints = (
-        "".join(told)
-        + "# holdout: holdout.parquet   # real rows that the generator never saw: without them no privacy verdict\n"
-    )
-    hints += "# target: COLUMN             # what models will predict\npreset: default\n"
-    return HEADER.format(source=table.source.replace("\n", " ")) + stream.getvalue() + hints
+    return stream.getvalue()
 
 
-def sdv_json(real: object, metadata: str | Path | Mapping[str, Any] | None = None) -> str:
-    """Return SDV metadata (SINGLE_TABLE_V1, JSON) of a real table, from the same look as :func:`gate_yaml`."""
+def sdv_json(looks: Looks) -> str:
+    """Return SDV metadata (JSON) of the real side: SINGLE_TABLE_V1, or MULTI_TABLE_V1 for several tables."""
     import json
 
-    _, plan, _, keys = look_at(real, metadata)
-    return json.dumps(write_metadata(plan, tuple(keys)), indent=2, ensure_ascii=False) + "\n"
+    if looks.is_many:
+        plans = {name: look.plan for name, look in looks.tables.items()}
+        keys = {name: _primary_first(name, look, looks) for name, look in looks.tables.items()}
+        described = {name: look.described for name, look in looks.tables.items()}
+        content = write_tables_metadata(plans, keys, looks.relationships, described)
+    else:
+        (look,) = looks.tables.values()
+        content = write_metadata(look.plan, look.keys, look.described)
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def look_at(real: object, metadata: str | Path | Mapping[str, Any] | None) -> tuple[Table, Plan, Side, list[str]]:
-    """Return a real table, its plan, its counted side, and its keys.
+def _primary_first(table: str, look: Look, looks: Looks) -> tuple[Key, ...]:
+    """Return the keys of a table, first that which foreign keys name: SDV takes it as the primary key."""
+    named = [one.key for one in looks.relationships if one.parent == table]
+    return tuple(dict.fromkeys((*named, *look.keys)))
 
-    Raises
-    ------
-    DataError
-        When it cannot be read, or is a profile.
-    """
-    from synthgate.survey import count_surveyed, plan_of, survey
-    from synthgate.tables import open_table
 
-    described = read_metadata(metadata) if metadata is not None else Metadata()
-    table = open_table(real, name="real")
-    if table.profile is not None:
-        problem = "is a profile, which holds counts and no rows; expected a table"
-        raise DataError(table.source, problem, "give the real table itself")
-    seen = survey(table, described.roles)
-    plan = plan_of(seen, (), described.layouts)
-    side = count_surveyed(plan, seen, 0)
-    return table, plan, side, list(described.keys) or _keys(plan, side.counts.columns)
+def _dotted(table: str, name: str) -> str:
+    return f"{table}.{name}" if table else name
+
+
+def _key(key: Key, table: str) -> str | list[str]:
+    return _dotted(table, key) if isinstance(key, str) else [_dotted(table, name) for name in key]
+
+
+def _ends(one: Relationship) -> dict[str, str | list[str]]:
+    return {"child": _key(one.foreign_key, one.child), "parent": _key(one.key, one.parent)}
+
+
+def _roles(looks: Looks) -> dict[str, str]:
+    """Return the role of every column, but for those that a foreign key settles."""
+    tied = {(one.parent, one.key) for one in looks.relationships}
+    tied |= {(one.child, one.foreign_key) for one in looks.relationships}
+    return {
+        _dotted(table, column.name): str(column.role)
+        for table, look in looks.tables.items()
+        for column in look.plan.columns
+        if (table, column.name) not in tied
+    }
 
 
 def _one_line(text: str) -> str:
@@ -101,28 +119,24 @@ def _one_line(text: str) -> str:
     return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
 
 
-def _keys(plan: Plan, counts: Mapping[str, ColumnCounts]) -> list[str]:
-    ids = [c.name for c in plan.columns if c.role is Role.ID and c.name in counts]
-    return [n for n in ids if not counts[n].missing and len(counts[n].values.counts) == counts[n].rows]
+def _rules(look: Look, name: str, unsaid: list[str]) -> list[dict[str, str | float]]:
+    """Return mined rules as constraints, and add in words those that SQL cannot say of one row.
 
-
-def _rules(plan: Plan, side: Side) -> tuple[list[dict[str, str]], list[str]]:
-    """Return mined rules as constraints, and in words those that SQL cannot say of one row.
-
-    Each is run on real first, so that a gate file never starts with a rule that real breaks.
+    Each is run on real first, so that a gate file never starts with a rule that real breaks beyond its tolerance.
     """
     from synthgate.evidence import Evidence
     from synthgate.expressions import Checkable, check_expression, count_violations, locked_connection
+    from synthgate.measures.constraints.mined import ALPHA, tolerated_share
     from synthgate.mining import mine
     from synthgate.mining.words import spelling
     from synthgate.typed import typed_rows
 
+    plan, side = look.plan, look.side
     mined = mine(Evidence(plan=plan, real=side, synthetic=side, holdout=None))
     spell = spelling(plan)
     said = [(rule, rule.rule.words(), rule.rule.sql(spell)) for rule in mined.rules]
-    unsaid = [words for _, words, sql in said if sql is None]
     rules = [(rule, words, sql) for rule, words, sql in said if sql is not None]
-    unsaid += [words for _, words, _ in rules[MAX_CONSTRAINTS:]]
+    left = [words for _, words, sql in said if sql is None] + [words for _, words, _ in rules[MAX_CONSTRAINTS:]]
     rules = rules[:MAX_CONSTRAINTS]
     schema = side.table.schema
     with locked_connection() as connection:
@@ -133,10 +147,16 @@ def _rules(plan: Plan, side: Side) -> tuple[list[dict[str, str]], list[str]]:
         names = frozenset[str]().union(*(rule.columns for rule in checked))
         broken = count_violations(connection, typed_rows(plan, side, schema, names), checked) if checked else []
     content = []
-    for (rule, words, sql), (rows, _) in zip(rules, broken, strict=True):
-        if rows:
-            unsaid.append(words)
+    for (rule, words, sql), (rows, of) in zip(rules, broken, strict=True):
+        # what fresh real rows may break by chance: all rows count here, of which the rule may be about a few
+        share = tolerated_share(rule, rule.support, ALPHA / mined.held, 1.0) * rule.support / of
+        if rows > share * of:
+            left.append(words)
             continue
-        entry = {"name": words, "sql": sql}
+        entry: dict[str, str | float] = {"table": name} if name else {}
+        entry |= {"name": words, "sql": sql}
+        if share:
+            entry["tolerance"] = float(f"{share * 1.05:.2g}")
         content.append({**entry, "severity": "warn"} if rule.is_habit else entry)
-    return content, unsaid
+    unsaid += [f"{name}: {words}" if name else words for words in left]
+    return content

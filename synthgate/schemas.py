@@ -52,9 +52,8 @@ def _contract(library: Library) -> Json:
         Library.PANDERA: {"type": "string", "pattern": "(\\.ya?ml|.:[^:]+)$"},
         Library.GREAT_EXPECTATIONS: {"type": "string", "pattern": "\\.json$"},
     }
-    return _closed(
-        {str(library): targets[library], "name": TEXT, "tolerance": SHARE, "severity": _severity()}, [str(library)]
-    )
+    entry: dict[str, Json] = {"name": TEXT, "tolerance": SHARE, "severity": _severity(), "table": TEXT}
+    return _closed({str(library): targets[library], **entry}, [str(library)])
 
 
 def _policy() -> dict[str, Json]:
@@ -133,6 +132,7 @@ def gate_schema() -> dict[str, Json]:
         ["check", "until", "reason"],
     )
     column: Json = {"type": "string", "pattern": "^[^.]+\\..+$"}
+    end: Json = {"oneOf": [column, {"type": "array", "items": column, "minItems": 1}]}
     sequence = _closed({"table": TEXT, "key": TEXT, "index": TEXT}, ["key"])
     paths: dict[str, Json] = dict.fromkeys(("real", "synthetic", "holdout", "metadata"), TEXT)
     role: Json = {"enum": [str(role) for role in Role]}
@@ -146,7 +146,7 @@ def gate_schema() -> dict[str, Json]:
         "key": {"oneOf": [{"type": "string"}, {"type": "array", "items": {"oneOf": [{"type": "string"}, JOINT]}}]},
         "time": TEXT,
         "missing_values": TEXTS,
-        "relationships": {"type": "array", "items": _closed({"parent": column, "child": column}, ["parent", "child"])},
+        "relationships": {"type": "array", "items": _closed({"parent": end, "child": end}, ["parent", "child"])},
         "reference": TEXTS,
         "sequence": {"oneOf": [sequence, {"type": "array", "items": sequence}]},
         "constraints": {"type": "array", "items": {"oneOf": [TEXT, constraint]}},

@@ -159,3 +159,46 @@ def test_metadata_keys_of_all_kinds_are_read() -> None:
     columns = {name: {"sdtype": "id"} for name in "abcd"}
     read = read_metadata({"columns": columns, "primary_key": "a", "alternate_keys": ["b", ["c", "d"]]})
     assert (read.keys, read.composite_keys) == (("a", "b"), (("c", "d"),))
+
+
+@pytest.mark.parametrize("library", ["pandera", "polars", "great_expectations", "mined"])
+def test_mined_rules_and_schemas_show_rows_on_request_only(library: str, tmp_path: Path) -> None:
+    def table(seed: int) -> pa.Table:
+        rng = np.random.default_rng(seed)
+        low = rng.integers(0, 50, 600)
+        return pa.table({"low": low, "high": low + rng.geometric(0.1, 600) - 1, "mark": rng.integers(0, 9, 600)})
+
+    bad = table(2)
+    wrong = bad["low"].to_numpy().copy()
+    wrong[[41, 7, *range(100, 160)]] = 7777
+    bad = bad.set_column(0, "low", pa.array(wrong))
+    path = tmp_path / "gate.yaml"
+    check = f"constraints.{'pandera' if library == 'polars' else library}"
+    if library == "mined":
+        path.write_text("version: 1\n")
+    elif library == "great_expectations":
+        pytest.importorskip("great_expectations")
+        kwargs = {"column": "low", "max_value": 100}
+        rule = {"type": "expect_column_values_to_be_between", "kwargs": kwargs, "meta": {}}
+        suite = {"name": "s", "meta": {"great_expectations_version": "1.5.0"}, "expectations": [rule]}
+        (tmp_path / "suite.json").write_text(json.dumps(suite))
+        path.write_text("schemas: [{great_expectations: suite.json}]\n")
+    else:
+        pytest.importorskip("pandera")
+        module = "pandas" if library == "pandera" else "polars"
+        lines = (
+            f"import pandera.{module} as pa",
+            "S = pa.DataFrameSchema({'low': pa.Column(checks=pa.Check.lt(100))})",
+        )
+        (tmp_path / "s.py").write_text("\n".join(lines))
+        path.write_text("schemas: [{pandera: 's.py:S'}]\nallow_code: true\n")
+
+    def messages(*, show: bool) -> str:
+        verdict = synthgate.evaluate(table(1), bad, gate=load_gate(path, only=[check]), show_rows=show)
+        return " ".join(f.measured.message for f in verdict[check].findings if f.status is Status.FAIL)
+
+    assert "7777" not in messages(show=False)
+    assert "row 8 (low = 7777" in messages(show=True)
+    assert "row 42 (low = 7777" in messages(show=True)
+    assert "row 101 (low = 7777" in messages(show=True)
+    assert "mark" not in messages(show=True)

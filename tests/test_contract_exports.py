@@ -23,6 +23,7 @@ from synthgate.cli import run_command
 from synthgate.contracts import Contract, ContractSource, Library
 from synthgate.findings import Status
 from synthgate.libraries import require, silent
+from synthgate.looks import look_at
 from synthgate.measures.constraints.frames import pandas_frame
 from synthgate.values import NumberCounts
 
@@ -53,7 +54,7 @@ def files(tmp_path, draw_people, monkeypatch):
 
 
 def test_the_contract_says_types_gaps_ranges_values_keys_and_formats(draw_people):
-    rules = {rule.name: rule for rule in implied_contract(draw_people(800, 1)).rules}
+    rules = {rule.name: rule for rule in implied_contract(look_at(draw_people(800, 1)).tables[""]).rules}
     assert rules["id"].unique
     assert rules["id"].pattern == r"^(?:[A-Z]+[0-9]+\-[0-9]+)$"
     assert rules["job"].allowed == ("clerk", "farmer", "nurse", "pilot")
@@ -73,7 +74,7 @@ def test_rare_values_do_not_enter_the_file(draw_people):
     age = table["age"].to_pylist()
     age[7] = 117
     table = table.set_column(2, "job", pa.array(jobs)).set_column(1, "age", pa.array(age))
-    contract = implied_contract(table)
+    contract = implied_contract(look_at(table).tables[""])
     text = contract_text(contract, Library.PANDERA, Path("x.yaml"))
     assert "astronaut" not in text
     assert "117" not in text
@@ -87,7 +88,7 @@ def test_real_and_fresh_real_rows_keep_it(draw_people, make_evidence, size):
     check = find_measure("constraints.pandera")
     for seed in range(6):
         real, fresh = draw_people(size, 2 * seed), draw_people(size, 2 * seed + 1)
-        contract = implied_contract(real)
+        contract = implied_contract(look_at(real).tables[""])
         assert fails(contract, pandas_frame(real)) == []
         source = ContractSource(library=Library.PANDERA, name="own", tolerance=contract.tolerance)
         held = Contract(source, pandera_schema(contract.rules))
@@ -276,7 +277,7 @@ def test_fresh_rows_of_the_shared_tables_keep_it(shared_data, make_evidence):
         for seed in range(4):
             rows = np.random.default_rng(seed).permutation(whole.num_rows)[:1200]
             real, fresh = (whole.take(pa.array(rows[at : at + 600])) for at in (0, 600))
-            contract = implied_contract(real)
+            contract = implied_contract(look_at(real).tables[""])
             source = ContractSource(library=Library.PANDERA, name="own", tolerance=contract.tolerance)
             held = Contract(source, pandera_schema(contract.rules))
             found = check.compute(make_evidence(real, fresh, contracts=(held,)), {})

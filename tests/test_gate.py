@@ -18,6 +18,7 @@ from synthgate.catalogue import Measure
 from synthgate.errors import DataError, UsageError
 from synthgate.findings import Outcome, Status
 from synthgate.gatefile import Waiver, load_gate
+from synthgate.looks import look_at
 from synthgate.roles import Role
 from synthgate.scaffold import gate_yaml
 from synthgate.survey import make_plan
@@ -134,7 +135,7 @@ def test_the_same_table_as_csv_and_parquet_gets_the_same_scores(tmp_path, draw_p
 def test_a_written_gate_file_is_accepted_and_the_real_table_keeps_it(tmp_path, draw_people):
     pq.write_table(draw_people(300, 1), tmp_path / "real.parquet")
     gate = tmp_path / "synthgate.yaml"
-    gate.write_text(gate_yaml(tmp_path / "real.parquet"))
+    gate.write_text(gate_yaml(look_at(tmp_path / "real.parquet")))
     verdict = synthgate.evaluate(synthetic=tmp_path / "real.parquet", gate=gate, only=["schema", "constraints"])
     assert verdict.passed
     assert verdict["constraints.declared"].ledger.scored > 0

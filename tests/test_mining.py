@@ -19,6 +19,7 @@ import synthgate
 from synthgate.evidence import Evidence
 from synthgate.findings import CheckResult, Severity, Status
 from synthgate.gatefile import load_gate
+from synthgate.looks import look_at
 from synthgate.measures.constraints.mined import tolerated
 from synthgate.mining import Mined, mine
 from synthgate.mining.find_single import pattern_of
@@ -229,7 +230,7 @@ def test_an_initial_gate_file_says_the_rules_in_sql_and_real_keeps_them(
     real = make(1200, 1)
     pq.write_table(real, tmp_path / "real.parquet")
     gate = tmp_path / "synthgate.yaml"
-    gate.write_text(gate_yaml(tmp_path / "real.parquet"), encoding="utf-8")
+    gate.write_text(gate_yaml(look_at(tmp_path / "real.parquet")), encoding="utf-8")
     assert len(load_gate(gate).constraints) >= 3
     verdict = synthgate.evaluate(synthetic=make(1200, 2), gate=gate, only=["constraints"])
     declared, mined = verdict["constraints.declared"], verdict["constraints.mined"]

@@ -10,7 +10,7 @@ from synthgate.errors import GateFileError, nearest
 from synthgate.findings import Severity
 from synthgate.yamlfile import Node, shown
 
-ENTRY_KEYS = (*Library, "name", "tolerance", "severity")
+ENTRY_KEYS = (*Library, "name", "tolerance", "severity", "table")
 EXAMPLE = "write for instance `- pandera: schema.yaml` or `- great_expectations: suite.json`"
 
 
@@ -60,6 +60,7 @@ def _entry(node: Node, at: int, item: Any, folder: Path, *, allow_code: bool) ->
         tolerance=tolerance,
         severity=Severity(severity) if severity else None,
         place=entry.place(library),
+        table=entry.text("table"),
     )
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from synthgate.bridges.inferred import ColumnRules, infer_rules, tolerance_for
 from synthgate.contracts import Library
+from synthgate.looks import Look
+from synthgate.scaffold import as_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +32,11 @@ class Implied:
     tolerance: float
 
 
-def implied_contract(real: object, metadata: str | Path | Mapping[str, Any] | None = None) -> Implied:
-    """Infer the contract of a real table.
-
-    Parameters
-    ----------
-    real : path, URL or dataframe
-    metadata : path or dict, optional
-        SDV metadata, whose roles and keys go before inferred ones.
-    """
-    from synthgate.scaffold import look_at
-
-    table, plan, side, keys = look_at(real, metadata)
-    counts = side.counts.columns
-    return Implied(table.source, infer_rules(plan, counts, table.schema, keys), tolerance_for(table.rows))
+def implied_contract(look: Look) -> Implied:
+    """Infer the contract of a real table."""
+    counts, table = look.side.counts.columns, look.table
+    rules = infer_rules(look.plan, counts, table.schema, look.plain_keys)
+    return Implied(table.source, rules, tolerance_for(table.rows))
 
 
 def contract_text(contract: Implied, library: Library, target: Path) -> str:
@@ -58,34 +50,40 @@ def contract_text(contract: Implied, library: Library, target: Path) -> str:
     return suite_text(contract.rules, target, contract.tolerance)
 
 
-def gate_entries(contract: Implied, targets: Mapping[Library, Path], gate: Path) -> str:
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A contract to be written: of which table, for which library, to which file."""
+
+    table: str
+    library: Library
+    path: Path
+
+
+def gate_entries(contracts: Mapping[str, Implied], exports: Iterable[Export], gate: Path) -> str:
     """Return the lines of a gate file that hold tables against exported contracts.
 
     Parameters
     ----------
-    contract : Implied
-    targets : dict of Path
-        Where each was written.
+    contracts : dict of Implied
+        By table; ``""`` for the only one.
+    exports : iterable of Export
     gate : Path
         The gate file: paths are relative to it.
     """
-    from ruamel.yaml import YAML
-
     entries: list[dict[str, str | float]] = []
     runs_code = False
-    for library, path in targets.items():
-        name = os.path.relpath(path, gate.parent)
-        if library is Library.GREAT_EXPECTATIONS:
+    for one in exports:
+        name = os.path.relpath(one.path, gate.parent)
+        entry: dict[str, str | float] = {"table": one.table} if one.table else {}
+        if one.library is Library.GREAT_EXPECTATIONS:
             # a suite carries its tolerance as `mostly`
-            entries.append({str(library): name})
+            entries.append({**entry, str(one.library): name})
             continue
-        is_code = path.suffix.lower() == ".py"
+        is_code = one.path.suffix.lower() == ".py"
         runs_code = runs_code or is_code
-        entries.append({str(library): f"{name}:schema" if is_code else name, "tolerance": contract.tolerance})
+        target = f"{name}:schema" if is_code else name
+        entries.append({**entry, str(one.library): target, "tolerance": contracts[one.table].tolerance})
     content: dict[str, Any] = {"schemas": entries}
     if runs_code:
         content["allow_code"] = True
-    stream, writer = StringIO(), YAML()
-    writer.width = 4096
-    writer.dump(content, stream)
-    return stream.getvalue()
+    return as_yaml(content)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +130,7 @@ def read_metadata(source: str | Path | Mapping[str, Any]) -> Metadata:
 def read_tables_metadata(source: str | Path | Mapping[str, Any]) -> TablesMetadata:
     """Read SDV metadata of one table or several from a JSON file or a dictionary.
 
-    ``SINGLE_TABLE_V1``, ``MULTI_TABLE_V1`` and ``V1`` are read alike; a composite foreign key is noted and not checked.
+    ``SINGLE_TABLE_V1``, ``MULTI_TABLE_V1`` and ``V1`` are read alike; keys may take several columns.
 
     Raises
     ------
@@ -152,11 +152,8 @@ def read_tables_metadata(source: str | Path | Mapping[str, Any]) -> TablesMetada
     if not isinstance(tables, Mapping) or not tables:
         raise DataError(where, "`tables` holds no table", "expected SDV metadata of version MULTI_TABLE_V1")
     read = {str(name): _table(table, where, f"{name}.") for name, table in tables.items()}
-    found, notes = _relationships(content.get("relationships") or (), read, where)
+    found = _relationships(content.get("relationships") or (), read, where)
     parents_first(read, found, where)
-    if notes:
-        first = next(iter(read))
-        read[first] = replace(read[first], notes=(*read[first].notes, *notes))
     return TablesMetadata(read, found, where)
 
 
@@ -259,21 +256,20 @@ def _sequence(content: Mapping[str, Any], columns: Mapping[str, Any], where: str
     return SequenceKey(found.get("sequence_key"), found.get("sequence_index")) if found else None
 
 
-def _relationships(
-    entries: Any, tables: Mapping[str, Metadata], where: str
-) -> tuple[tuple[Relationship, ...], list[str]]:
-    """Read the relationships; each has to join columns that the tables have, and the parent's has to be a key."""
+def _relationships(entries: Any, tables: Mapping[str, Metadata], where: str) -> tuple[Relationship, ...]:
+    """Read the relationships; each has to join columns that the tables have."""
     keys = ("parent_table_name", "child_table_name", "parent_primary_key", "child_foreign_key")
-    found, notes = [], []
+    found = []
     for entry in entries if isinstance(entries, list | tuple) else (entries,):
         if not isinstance(entry, Mapping) or not all(entry.get(key) for key in keys):
             raise DataError(where, f"the relationship {entry!r:.200} lacks one of {', '.join(keys)}", "add it")
-        parent, child, key, foreign = (_single(entry[k]) for k in keys)
-        if not isinstance(key, str) or not isinstance(foreign, str):
-            notes.append(f"metadata: the composite foreign key of {child!r} to {parent!r} is not checked")
-            continue
-        one = Relationship(str(parent), str(child), key, foreign)
-        for table, column in ((one.parent, one.key), (one.child, one.foreign_key)):
+        key, foreign = (_names(entry[name], name, where) for name in keys[2:])
+        if len(key) != len(foreign):
+            problem = f"the foreign key ({', '.join(foreign)}) has {len(foreign)} columns, its parent's key {len(key)}"
+            raise DataError(where, problem, "name the columns of both in the same order")
+        parent, child = str(entry[keys[0]]), str(entry[keys[1]])
+        one = Relationship(parent, child, *(names[0] if len(names) == 1 else names for names in (key, foreign)))
+        for table, column in [*((parent, name) for name in key), *((child, name) for name in foreign)]:
             if table not in tables:
                 problem = f"the foreign key {one} leads to nowhere: there is no table {table!r}"
                 raise DataError(where, problem, nearest(table, tables))
@@ -281,21 +277,27 @@ def _relationships(
                 problem = f"the foreign key {one} leads to nowhere: {table!r} has no column {column!r}"
                 raise DataError(where, problem, nearest(column, tables[table].columns))
         found.append(one)
-    return tuple(dict.fromkeys(found)), notes
+    return tuple(dict.fromkeys(found))
 
 
-def _single(value: Any) -> Any:
-    return value[0] if isinstance(value, list | tuple) and len(value) == 1 else value
+def _names(value: Any, key: str, where: str) -> tuple[str, ...]:
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise DataError(where, f"`{key}` is {value!r:.200}, expected a column or a list of columns", f"correct `{key}`")
+    return tuple(names)
 
 
-def write_metadata(plan: Plan, keys: tuple[str, ...] = (), described: Metadata | None = None) -> dict[str, Json]:
+Key = str | tuple[str, ...]
+
+
+def write_metadata(plan: Plan, keys: tuple[Key, ...] = (), described: Metadata | None = None) -> dict[str, Json]:
     """Return SDV metadata (SINGLE_TABLE_V1) of a plan.
 
     Parameters
     ----------
     plan : Plan
-    keys : tuple of str
-        The primary key, then alternate keys.
+    keys : tuple of str or of tuple of str
+        The primary key, then alternate keys; a key of several columns as a tuple.
     described : Metadata, optional
         Whose patterns and sequence are written too.
     """
@@ -304,35 +306,39 @@ def write_metadata(plan: Plan, keys: tuple[str, ...] = (), described: Metadata |
 
 def write_tables_metadata(
     plans: Mapping[str, Plan],
-    keys: Mapping[str, tuple[str, ...]],
+    keys: Mapping[str, tuple[Key, ...]],
     relationships: Iterable[Relationship],
     described: Mapping[str, Metadata] | None = None,
 ) -> dict[str, Json]:
     """Return SDV metadata (MULTI_TABLE_V1) of several tables.
 
-    A foreign key, and the key that it names, are written as ids, as SDV wants them.
+    A foreign key of one column, and the key that it names, are written as ids, as SDV wants them.
     """
     links = tuple(relationships)
     ids = {name: {r.key for r in links if r.parent == name} | {r.foreign_key for r in links if r.child == name}
            for name in plans}  # fmt: skip
     tables: dict[str, Json] = {}
     for name, plan in plans.items():
-        table = _written(plan, keys.get(name, ()), (described or {}).get(name, Metadata()), ids[name])
-        tables[name] = table
+        plain = {key for key in ids[name] if isinstance(key, str)}
+        tables[name] = _written(plan, keys.get(name, ()), (described or {}).get(name, Metadata()), plain)
     written: list[Json] = [
         {
             "parent_table_name": r.parent,
             "child_table_name": r.child,
-            "parent_primary_key": r.key,
-            "child_foreign_key": r.foreign_key,
+            "parent_primary_key": _plain(r.key),
+            "child_foreign_key": _plain(r.foreign_key),
         }
         for r in links
     ]
     return {"METADATA_SPEC_VERSION": MULTI, "tables": tables, "relationships": written}
 
 
+def _plain(key: Key) -> Json:
+    return key if isinstance(key, str) else list(key)
+
+
 def _written(
-    plan: Plan, keys: tuple[str, ...], described: Metadata, ids: set[str] | frozenset[str] = frozenset()
+    plan: Plan, keys: tuple[Key, ...], described: Metadata, ids: set[str] | frozenset[str] = frozenset()
 ) -> dict[str, Json]:
     columns: dict[str, Json] = {}
     for column in plan.columns:
@@ -345,9 +351,9 @@ def _written(
         columns[column.name] = entry
     out: dict[str, Json] = {"columns": columns}
     if keys:
-        out["primary_key"] = keys[0]
+        out["primary_key"] = _plain(keys[0])
     if len(keys) > 1:
-        out["alternate_keys"] = list(keys[1:])
+        out["alternate_keys"] = [_plain(key) for key in keys[1:]]
     if described.sequence and described.sequence.key:
         out["sequence_key"] = described.sequence.key
     if described.sequence and described.sequence.index:

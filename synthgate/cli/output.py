@@ -62,3 +62,18 @@ def write_whole(path: Path, text: str) -> None:
         aside.replace(path)
     except OSError as error:
         raise UsageError(str(path), f"the file cannot be written: {error.strerror}", "choose another name") from error
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder for files to be written to, where it is not there.
+
+    Raises
+    ------
+    UsageError
+        When it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        problem = f"the folder cannot be made: {error.strerror}"
+        raise UsageError(str(path), problem, "choose another name") from error

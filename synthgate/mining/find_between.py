@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgate.mining.between import ELAPSED_SLACK, DatePart, Elapsed, Linear, Order, Product, Sum
-from synthgate.mining.found import Found
+from synthgate.mining.found import Found, slack
 from synthgate.mining.rows import Floats, Rows
 from synthgate.mining.rules import Rule, numbers_of
 from synthgate.roles import Role
 
 FIRST = 48
+LINEAR = 100
+OUTLYING = 5.0
+EXACT = 1e-6
 FEWEST = 30
 MAX_TRIPLE_COLUMNS = 100
 ROUNDED = 10
@@ -23,9 +26,9 @@ PARTS = ("year", "month", "day", "hour", "weekday")
 
 
 def holds(rule: Rule, rows: Rows, fewest: int = FEWEST) -> bool:
-    """Whether a rule applies to enough rows and holds in each."""
+    """Whether a rule applies to enough rows and holds in nearly all of them."""
     tested = rule.test(rows)
-    return tested.of >= fewest and not tested.broken.any()
+    return tested.of >= fewest and tested.rows <= slack(tested.of)
 
 
 def find_orders(probe: Rows) -> Found:
@@ -39,7 +42,7 @@ def find_orders(probe: Rows) -> Found:
         stack = np.stack([probe.numbers[name][:1000] for name in names])
         for at, name in enumerate(names):
             with np.errstate(invalid="ignore"):
-                fits = ~(stack < stack[at]).any(axis=1)
+                fits = (stack < stack[at]).sum(axis=1) <= slack(stack.shape[1])
             fits[at] = False
             for other in np.flatnonzero(fits):
                 rule = Order((name, names[other]))
@@ -74,22 +77,28 @@ def find_linear(probe: Rows) -> Found:
     for role in (Role.NUMERICAL, Role.DATETIME):
         names = varying(probe, role)
         found.tried += len(names) * (len(names) - 1) // 2
-        stack = np.stack([probe.numbers[n][:200] for n in names]) if names else np.empty((0, 0))
-        there = np.isfinite(stack)
-        filled = np.where(there, stack, 0.0)
-        for at, name in enumerate(names[:-1]):
-            both = there[at] & there[at + 1 :]
-            n = np.maximum(1, both.sum(axis=1))
-            a, b = np.where(both, filled[at], 0.0), np.where(both, filled[at + 1 :], 0.0)
-            a = np.where(both, a - (a.sum(axis=1) / n)[:, None], 0.0)
-            b = np.where(both, b - (b.sum(axis=1) / n)[:, None], 0.0)
-            with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-                like = (a * b).sum(axis=1) ** 2 / ((a * a).sum(axis=1) * (b * b).sum(axis=1))
-            for other in np.flatnonzero(np.nan_to_num(like) > 0.999):
-                rule = _line(probe, name, names[at + 1 + other])
-                if rule is not None:
-                    found.rules.append(rule)
+        pairs: dict[tuple[str, str], None] = {}
+        # an error in one of the first rows would hide a line, so that as many others are looked at too
+        for rows in (slice(LINEAR), slice(LINEAR, 2 * LINEAR)):
+            pairs |= dict.fromkeys(_alike(names, np.stack([probe.numbers[n][rows] for n in names])) if names else ())
+        lines = (_line(probe, *pair) for pair in pairs)
+        found.rules += [rule for rule in lines if rule is not None]
     return found
+
+
+def _alike(names: Sequence[str], stack: Floats) -> Iterator[tuple[str, str]]:
+    """Yield the pairs of columns that lie on a line in a few rows, or nearly so."""
+    there = np.isfinite(stack)
+    filled = np.where(there, stack, 0.0)
+    for at, name in enumerate(names[:-1]):
+        both = there[at] & there[at + 1 :]
+        n = np.maximum(1, both.sum(axis=1))
+        a, b = np.where(both, filled[at], 0.0), np.where(both, filled[at + 1 :], 0.0)
+        a = np.where(both, a - (a.sum(axis=1) / n)[:, None], 0.0)
+        b = np.where(both, b - (b.sum(axis=1) / n)[:, None], 0.0)
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            like = (a * b).sum(axis=1) ** 2 / ((a * a).sum(axis=1) * (b * b).sum(axis=1))
+        yield from ((name, names[at + 1 + other]) for other in np.flatnonzero(np.nan_to_num(like) > 0.999).tolist())
 
 
 def _line(rows: Rows, a: str, b: str) -> Linear | None:
@@ -99,11 +108,12 @@ def _line(rows: Rows, a: str, b: str) -> Linear | None:
     if there.sum() < FEWEST:
         return None
     x, y = x[there], y[there]
-    if np.array_equal(x, y):
+    if (x != y).sum() <= slack(len(x)):
         return Linear((a, b))
     if rows.roles[a] is Role.DATETIME:
         shift = float(np.median(y - x))
-        return None if (y - x != shift).any() else Linear((a, b), 1.0, shift, 0.0)
+        return None if (y - x != shift).sum() > slack(len(x)) else Linear((a, b), 1.0, shift, 0.0)
+    x, y = _near_line(x, y)
     for left, right, u, v in ((a, b, x, y), (b, a, y, x)):
         tolerance = rounding(rows, right)
         spread = float(np.std(v))
@@ -121,11 +131,25 @@ def _line(rows: Rows, a: str, b: str) -> Linear | None:
     return None
 
 
-def _first_rows(probe: Rows, names: Sequence[str]) -> Floats:
-    """Return a few rows of the columns, those with the most values."""
+def _near_line(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Return the rows without the few that lie far from the line through a few of them; all when many do."""
+    tried = []
+    for rows in (slice(LINEAR), slice(LINEAR, 2 * LINEAR)):
+        if len(np.unique(x[rows])) > 1:
+            factor, offset = np.polyfit(x[rows], y[rows], 1)
+            tried.append(np.abs(y - factor * x - offset))
+    if not tried:
+        return x, y
+    best = min(tried, key=lambda gaps: float(np.quantile(gaps, 0.9)))
+    near = best <= max(OUTLYING * float(np.quantile(best, 0.9)), EXACT * float(np.std(y)))
+    return (x[near], y[near]) if (~near).sum() <= slack(len(x)) else (x, y)
+
+
+def _few_rows(probe: Rows, names: Sequence[str]) -> list[Floats]:
+    """Return twice a few rows of the columns, those with the most values."""
     stack = np.stack([probe.numbers[name] for name in names])
-    full = np.isfinite(stack).sum(axis=0)
-    return stack[:, np.argsort(-full, kind="stable")[:FIRST]]
+    fullest = np.argsort(-np.isfinite(stack).sum(axis=0), kind="stable")
+    return [part for at in (0, FIRST) if (part := stack[:, fullest[at : at + FIRST]]).shape[1] >= FEWEST]
 
 
 def _triples(stack: Floats, allowed: Floats, join: str) -> Iterator[tuple[int, int, int]]:
@@ -166,18 +190,25 @@ def find_arithmetic(probe: Rows) -> Found:
     if len(names) < 3:
         return found
     found.tried += len(names) ** 2 * (len(names) - 1)
-    stack = _first_rows(probe, names)
     allowed = np.array([rounding(probe, name) for name in names])
-    candidates: list[Rule] = []
-    for a, b, c in _triples(stack, allowed, "sum"):
-        candidates.append(Sum((names[a], names[b], names[c]), float(allowed[c])))
-    for a, b, c in _triples(stack, allowed, "product"):
-        candidates.append(Product((names[a], names[b], names[c]), float(allowed[c])))
-    if len(names) <= MAX_TRIPLE_COLUMNS // 2:
-        for a, b, c in _ratios(stack, allowed):
-            candidates.append(Product((names[a], names[b], names[c]), float(allowed[a]), ratio=True))
+    candidates: dict[Rule, None] = {}
+    # an error in one of the first few rows would hide a rule, so that as many others are looked at too
+    for stack in _few_rows(probe, names):
+        for a, b, c in _triples(stack, allowed, "sum"):
+            candidates[Sum((names[a], names[b], names[c]), float(allowed[c]))] = None
+        for a, b, c in _triples(stack, allowed, "product"):
+            candidates[Product((names[a], names[b], names[c]), float(allowed[c]))] = None
+        if len(names) <= MAX_TRIPLE_COLUMNS // 2:
+            for a, b, c in _ratios(stack, allowed):
+                candidates[Product((names[a], names[b], names[c]), float(allowed[a]), ratio=True)] = None
     found.rules = [rule for rule in candidates if holds(rule, probe)]
     return found
+
+
+def _firsts(probe: Rows) -> list[Rows]:
+    """Return a few rows, and as many others where there are: an error in the first would hide a rule."""
+    more = np.arange(FIRST, min(2 * FIRST, probe.size))
+    return [probe.head(FIRST), probe.take(more)] if len(more) == FIRST else [probe.head(FIRST)]
 
 
 def find_elapsed(probe: Rows) -> Found:
@@ -187,23 +218,23 @@ def find_elapsed(probe: Rows) -> Found:
     if len(dates) < 2 or not numbers:
         return found
     found.tried += len(dates) * (len(dates) - 1) * len(numbers) * len(UNITS)
-    few = probe.head(FIRST)
-    stack = np.stack([few.numbers[name] for name in numbers])
-    for first, second in permutations(dates, 2):
-        gap = few.numbers[second] - few.numbers[first]
-        for unit, micro in UNITS.items():
-            with np.errstate(invalid="ignore", over="ignore"):
-                off = np.abs(gap / micro - stack)
-            fits = ~(off > ELAPSED_SLACK).any(axis=1) & ((off <= ELAPSED_SLACK).sum(axis=1) >= 3)
-            rules = (Elapsed((first, second, numbers[at]), unit, micro) for at in np.flatnonzero(fits))
-            found.rules += [rule for rule in rules if holds(rule, probe)]
+    for few in _firsts(probe):
+        stack = np.stack([few.numbers[name] for name in numbers])
+        for first, second in permutations(dates, 2):
+            gap = few.numbers[second] - few.numbers[first]
+            for unit, micro in UNITS.items():
+                with np.errstate(invalid="ignore", over="ignore"):
+                    off = np.abs(gap / micro - stack)
+                fits = ~(off > ELAPSED_SLACK).any(axis=1) & ((off <= ELAPSED_SLACK).sum(axis=1) >= 3)
+                rules = (Elapsed((first, second, numbers[at]), unit, micro) for at in np.flatnonzero(fits))
+                found.rules += [rule for rule in rules if rule not in found.rules and holds(rule, probe)]
     return found
 
 
 def find_date_parts(probe: Rows) -> Found:
     """Search for columns that hold the year, month, day, hour or weekday of a date."""
     found = Found()
-    few = probe.head(FIRST)
+    firsts = _firsts(probe)
     others = [*probe.of_role(Role.NUMERICAL), *(n for n in probe.codes if _spells_numbers(probe, n))]
     for date in varying(probe, Role.DATETIME):
         for name in others:
@@ -211,7 +242,7 @@ def find_date_parts(probe: Rows) -> Found:
                 for shift in (0, -1) if part == "weekday" else (0,):
                     found.tried += 1
                     rule = DatePart((date, name), part, shift)
-                    if holds(rule, few, 3) and holds(rule, probe) and _varies(probe, name):
+                    if any(holds(rule, few, 3) for few in firsts) and holds(rule, probe) and _varies(probe, name):
                         found.rules.append(rule)
     return found
 

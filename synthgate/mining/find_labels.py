@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from synthgate.mining.find_between import holds
 from synthgate.mining.find_single import FEW_VALUES, FEWEST_NAMED, is_hard
-from synthgate.mining.found import Found
+from synthgate.mining.found import NEARLY_ALL, Found, slack
 from synthgate.mining.labels import Atom, Determines, Implies, Range, Rising, Same, Together, Within
 from synthgate.mining.rows import Floats, Rows
 from synthgate.mining.rules import numbers_of, plain
@@ -31,6 +31,7 @@ MAX_IMPLICATIONS = 2_000
 MAX_LABELS = 40
 ATOM_ROWS = 10_000
 FEWEST_MET = 5
+FIRST = 500
 
 
 def _dense(rows: Rows, names: list[str]) -> dict[str, NDArray[np.int64]]:
@@ -54,6 +55,27 @@ def breaks_function(left: NDArray[np.int64], right: NDArray[np.int64]) -> tuple[
     first = np.full(int(a.max()) + 1, -1, np.int64)
     first[a[::-1]] = b[::-1]
     return int((first[a] != b).sum()), len(a) - int((first >= 0).sum())
+
+
+def off_mode(left: NDArray[np.int64], right: NDArray[np.int64]) -> tuple[int, int]:
+    """Count rows whose `right` is not the most frequent one of their `left`, and rows that repeat a `left`."""
+    broken, repeats = breaks_function(left, right)
+    if not broken:
+        return 0, repeats
+    there = (left >= 0) & (right >= 0)
+    wide = int(right.max()) + 1
+    cells, counts = np.unique(left[there] * wide + right[there], return_counts=True)
+    most = np.zeros(int(left.max()) + 1, np.int64)
+    np.maximum.at(most, cells // wide, counts)
+    return int(there.sum() - most.sum()), repeats
+
+
+def _may_determine(left: Dense, right: Dense) -> bool:
+    """Whether a dependency holds in a few rows, up to errors: of a few rows somewhat more may be wrong."""
+    broken = breaks_function(left, right)[0]
+    if not broken or broken > len(left) / 2:
+        return not broken
+    return off_mode(left, right)[0] <= 2 * slack(len(left)) + 1
 
 
 def find_dependencies(probe: Rows) -> Found:
@@ -84,10 +106,10 @@ def _single_dependencies(
     for a in left:
         for b in (b for b in right if b != a):
             found.tried += 1
-            if breaks_function(dense[a][:500], dense[b][:500])[0]:
+            if not _may_determine(dense[a][:FIRST], dense[b][:FIRST]):
                 continue
-            broken, repeats = breaks_function(dense[a], dense[b])
-            if not broken and repeats >= FEWEST_REPEATS:
+            broken, repeats = off_mode(dense[a], dense[b])
+            if broken <= slack(repeats) and repeats >= FEWEST_REPEATS:
                 determined.add((a, b))
                 found.rules.append(Determines((a, b)))
     return determined
@@ -106,10 +128,10 @@ def _paired_dependencies(
             continue
         for c in (c for c in right if c not in (a, b) and (a, c) not in single and (b, c) not in single):
             found.tried += 1
-            if breaks_function(joint[:1000], dense[c][:1000])[0]:
+            if not _may_determine(joint[: 2 * FIRST], dense[c][: 2 * FIRST]):
                 continue
-            broken, repeats = breaks_function(joint, dense[c])
-            if not broken and repeats >= FEWEST_REPEATS:
+            broken, repeats = off_mode(joint, dense[c])
+            if broken <= slack(repeats) and repeats >= FEWEST_REPEATS:
                 found.rules.append(Determines((a, b, c)))
 
 
@@ -130,7 +152,7 @@ def _texts(rows: Rows, name: str) -> list[str | None]:
 
 
 def learn(rule: Determines, known: list[Rows]) -> Determines | None:
-    """Return the dependency with the value that goes with each determinant, or None when known rows break it.
+    """Return the dependency with the value that most often goes with each determinant; None where there are too many.
 
     Parameters
     ----------
@@ -153,8 +175,10 @@ def learn(rule: Determines, known: list[Rows]) -> Determines | None:
     counts = np.bincount(at, minlength=cells)
     first = np.zeros(cells, np.int64)
     first[at[::-1]] = np.arange(len(at) - 1, -1, -1)
-    if (columns[-1][first[at]] != columns[-1]).any():
-        return None
+    wrong = columns[-1][first[at]] != columns[-1]
+    if wrong.any():
+        first = _most_frequent(at, columns[-1], first)
+        wrong = columns[-1][first[at]] != columns[-1]
     seen = counts > 0
     first, counts = first[seen], counts[seen]
     value = columns[-1][first]
@@ -162,7 +186,18 @@ def learn(rule: Determines, known: list[Rows]) -> Determines | None:
     labels = tuple(known[0].labels.get(name) for name in (rule.columns[0], rule.columns[-1]))
     support = int((counts - 1).sum())
     enough = counts >= FEWEST_NAMED
-    return Determines(rule.columns, known_values, value, enough, labels, rule.both_ways, support)
+    return Determines(rule.columns, known_values, value, enough, labels, rule.both_ways, support, int(wrong.sum()))
+
+
+def _most_frequent(at: Dense, values: Floats, first: Dense) -> Dense:
+    """Return for each cell a row that holds the most frequent value of the cell."""
+    codes = np.unique(values, return_inverse=True)[1]
+    wide = int(codes.max()) + 1
+    joint, index, counts = np.unique(at * wide + codes, return_index=True, return_counts=True)
+    rising = np.argsort(counts, kind="stable")
+    best = first.copy()
+    best[joint[rising] // wide] = index[rising]  # of equal cells the last stays, which has the highest count
+    return best
 
 
 def _levels(column: Floats) -> tuple[NDArray[np.int64], int]:
@@ -191,7 +226,8 @@ def find_implications(rows: Rows) -> Found:
     holding = np.stack([atom.holds(probe) for atom in atoms]).astype(np.float32)
     meet = np.rint(holding @ holding.T).astype(np.int64)
     met = meet.diagonal()
-    follows = (meet == met[:, None]) & (met[:, None] >= FEWEST_MET)
+    few = np.floor(NEARLY_ALL * met).astype(np.int64)[:, None]
+    follows = (met[:, None] - meet <= few) & (met[:, None] >= FEWEST_MET)
     found.tried += len(atoms) * (len(atoms) - 1)
     twins = _missing_together(atoms, follows)
     found.rules += [Together((atoms[group[0]].column, atoms[at].column)) for group in twins for at in group[1:]]

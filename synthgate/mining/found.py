@@ -13,6 +13,13 @@ NEAR = 0.25
 """The edge of a bound, as a share of the way to the median."""
 MIDDLE_ROWS = 50_000
 """Rows that are enough for the median."""
+NEARLY_ALL = 0.005
+"""Share of real rows that may break a rule on several columns: errors in the data, beside which it still holds."""
+
+
+def slack(rows: int) -> int:
+    """Return how many of some real rows may break a rule that nearly always holds."""
+    return int(NEARLY_ALL * rows)
 
 
 @dataclass

@@ -75,6 +75,8 @@ class Determines(Rule):
         The dependent's value for each.
     support : int
         Known rows beyond the first of each value: those that could have broken the rule.
+    broken : int
+        Known rows with another value than the most frequent one.
     both_ways : bool
         The dependent determines the determinant as well.
     """
@@ -86,6 +88,7 @@ class Determines(Rule):
     labels: tuple[tuple[str, ...] | None, ...] = ()
     both_ways: bool = False
     support: int = 0
+    broken: int = 0
 
     def test(self, rows: Rows) -> Tested:
         """Return the rows with a known determinant and another value than goes with it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,7 +29,7 @@ from synthgate.mining.find_labels import (
     learn,
 )
 from synthgate.mining.find_single import EDGE_SHARE, find_bounds, find_clocks, find_patterns, find_steps
-from synthgate.mining.found import Found, edge_share
+from synthgate.mining.found import Found, edge_share, slack
 from synthgate.mining.labels import Determines, Implies, Rising, Within
 from synthgate.mining.pruning import prune
 from synthgate.mining.rows import Floats, Rows, joined, rows_of
@@ -51,13 +51,15 @@ PILED_UP = 2.0
 ENFORCED_ROWS = 50
 MOST_RULES = 60
 MOST_SKIPS = 20
+CLEARLY = 20
+"""How many times fewer rows break a rule than would if its columns were independent."""
 LEAST_SHARE = 0.01
 LEAST_SHARES = {"implication": 0.02, "order": 0.05}
 
 
 @dataclass(frozen=True)
 class MinedRule:
-    """A rule that holds in every known row.
+    """A rule that holds in every known row, or in nearly every one.
 
     Attributes
     ----------
@@ -71,6 +73,8 @@ class MinedRule:
         row beyond is one too many.
     on_ids : bool
         It is a pattern of ids, which may as well be numbered anew.
+    broken : int
+        Known rows that break it: few, as errors in the data do.
     """
 
     rule: Rule
@@ -78,6 +82,12 @@ class MinedRule:
     chance_share: float
     enforced: bool = False
     on_ids: bool = False
+    broken: int = 0
+
+    @property
+    def broken_share(self) -> float:
+        """Share of known rows that break it."""
+        return self.broken / self.support if self.support else 0.0
 
     @property
     def is_habit(self) -> bool:
@@ -87,8 +97,10 @@ class MinedRule:
 
     @property
     def bound(self) -> float:
-        """Greatest share of rows that may break the rule, at 95 %, given that none of the known ones does."""
-        return float(1 - 0.05 ** (1 / self.support)) if self.support else 1.0
+        """Greatest share of rows that may break the rule, at 95 %, given how many of the known ones do."""
+        from scipy.special import betaincinv
+
+        return float(betaincinv(self.broken + 1, self.support - self.broken, 0.95)) if self.support else 1.0
 
 
 @dataclass(frozen=True)
@@ -101,7 +113,7 @@ class Mined:
     tried : int
         Rules that were looked at.
     held : int
-        Rules that hold in every known row, before those were dropped that others imply.
+        Rules that hold in (nearly) every known row, before those were dropped that others imply.
     skipped : tuple of Skip
         Rules that the holdout breaks, and what was not tried.
     """
@@ -120,7 +132,9 @@ def mine(evidence: Evidence) -> Mined:
     Candidates have to hold in a few thousand real rows, then in all of them and in the holdout. A rule is kept
     when it holds in at least 149 rows (so that it is broken in less than 2 % of rows at 95 %, by the rule of
     three), and when the chance that it would hold in all of them if its columns were independent is below 0.001,
-    shared over all rules that were tried.
+    shared over all rules that were tried. A rule on several columns may be broken by 0.5 % of the real rows, and by
+    a twentieth of what would break it if its columns were independent: real data has errors. Where no real row
+    breaks it, none of the holdout may.
     """
     sample = evidence.sample
     real = rows_of(sample, sample.real)
@@ -137,6 +151,7 @@ def mine(evidence: Evidence) -> Mined:
             skipped.append(mined)
         elif mined is not None:
             kept.append(mined)
+    kept = _once(kept)
     rules = prune(kept, {c.name: c.categories for c in evidence.plan.columns if len(c.categories) == 2})
     several = [m for m in rules if len(m.rule.columns) > 1]
     if len(several) > MOST_RULES:
@@ -144,6 +159,12 @@ def mine(evidence: Evidence) -> Mined:
         skipped.append(Skip(f"{len(several) - MOST_RULES} more rules", f"the {MOST_RULES} with most evidence are told"))
         rules = [m for m in rules if len(m.rule.columns) == 1 or m in chosen]
     return Mined(tuple(rules), found.tried, len(kept), _summed_up(skipped))
+
+
+def _once(rules: list[MinedRule]) -> list[MinedRule]:
+    """Return the rules without implications that stand twice, as when both ways of one were found to hold one way."""
+    implications = {mined.rule: mined for mined in reversed(rules) if isinstance(mined.rule, Implies)}
+    return [m for m in rules if not isinstance(m.rule, Implies) or implications[m.rule] is m]
 
 
 def _summed_up(skipped: list[Skip]) -> tuple[Skip, ...]:
@@ -202,20 +223,32 @@ def _examined(
     alone = _verified(rule, known[:1])
     if alone is None:
         return None
-    share = chance_share(alone[0], probe, rng)
-    if share < least_share(rule) or not is_tight(rule, probe):
+    share = chance_share(alone.rule, probe, rng)
+    if share < least_share(rule) or not is_tight(rule, probe) or not _is_clear(alone, share, probe):
         return None
-    both = _verified(alone[0], known) if len(known) > 1 else alone
-    if both is None:
-        return Skip(rule.words(), "the holdout breaks it") if _is_no_luck(alone[1], share, luck) else None
-    if not _is_no_luck(both[1], share, luck):
+    both = _verified(alone.rule, known) if len(known) > 1 else alone
+    if both is None or (both.rows and not alone.rows):
+        return Skip(rule.words(), "the holdout breaks it") if _is_no_luck(alone, share, luck) else None
+    if not _is_no_luck(both, share, luck):
         return None
     on_ids = isinstance(rule, Pattern) and probe.roles[rule.columns[0]] is Role.ID
-    return MinedRule(*both, share, is_enforced(both[0], known[0]), on_ids)
+    enforced = not both.rows and is_enforced(both.rule, known[0])
+    return MinedRule(both.rule, both.of, share, enforced, on_ids, both.rows)
 
 
-def _is_no_luck(support: int, share: float, luck: float) -> bool:
-    return support >= FEWEST_ROWS and -support * float(np.log1p(-min(share, 1 - 1e-12))) >= luck
+def _is_no_luck(found: Verified, share: float, luck: float) -> bool:
+    """Whether the chance of so few broken rows, if the columns were independent, is small (Chernoff's bound)."""
+    p, q = min(share, 1 - 1e-12), found.rows / max(1, found.of)
+    gain = (1 - q) * float(np.log((1 - q) / (1 - p))) + (q * float(np.log(q / p)) if q else 0.0)
+    return found.of >= FEWEST_ROWS and q < p and found.of * gain >= luck
+
+
+def _is_clear(found: Verified, share: float, probe: Rows) -> bool:
+    """Whether few enough rows break a rule to be errors; an order of numbers needs names that speak for it too."""
+    if not found.rows:
+        return True
+    is_order = isinstance(found.rule, Order) and probe.roles[found.rule.columns[0]] is Role.NUMERICAL
+    return found.rows <= share / CLEARLY * found.of and (not is_order or _named_alike(found.rule.columns))
 
 
 def is_tight(rule: Rule, probe: Rows) -> bool:
@@ -223,12 +256,14 @@ def is_tight(rule: Rule, probe: Rows) -> bool:
 
     It is when many rows come close to equality, or when the names of both columns share a word.
     """
-    if not isinstance(rule, Order) or probe.roles[rule.columns[0]] is Role.DATETIME:
-        return True
-    low, high = ({word for word in re.split(r"[^a-z]+", name.lower()) if len(word) > 2} for name in rule.columns)
-    if low & high:
+    if not isinstance(rule, Order) or probe.roles[rule.columns[0]] is Role.DATETIME or _named_alike(rule.columns):
         return True
     return edge_share(_gaps(rule, probe))[0] >= EDGE_SHARE
+
+
+def _named_alike(names: tuple[str, ...]) -> bool:
+    low, high = ({word for word in re.split(r"[^a-z]+", name.lower()) if len(word) > 2} for name in names)
+    return bool(low & high)
 
 
 def is_enforced(rule: Rule, rows: Rows) -> bool:
@@ -253,7 +288,8 @@ def _is_piled_up(rule: Bound, rows: Rows) -> bool:
     if not len(inside):
         return True
     following = inside.max() if rule.upper else inside.min()
-    return bool((values == rule.edge).sum() >= PILED_UP * (values == following).sum())
+    on = int((values == rule.edge).sum())
+    return on >= ENFORCED_ROWS and on >= PILED_UP * int((values == following).sum())
 
 
 def _gaps(rule: Order, rows: Rows) -> Floats:
@@ -262,23 +298,39 @@ def _gaps(rule: Order, rows: Rows) -> Floats:
     return gaps[np.isfinite(gaps) & (gaps > 0)]
 
 
-def _verified(rule: Rule, known: list[Rows]) -> tuple[Rule, int] | None:
-    """Return the rule with the number of known rows that support it, or None when one of them breaks it."""
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A rule over all known rows: how many could break it, and how many do."""
+
+    rule: Rule
+    of: int
+    rows: int
+
+
+def _verified(rule: Rule, known: list[Rows]) -> Verified | None:
+    """Return the rule over known rows, or None when more of them break it than errors in the data explain.
+
+    A rule on one column holds in every row. What holds both ways in the first rows may do so one way in all.
+    """
     if isinstance(rule, Determines):
         learnt = learn(rule, known)
-        return None if learnt is None else (learnt, learnt.support)
+        if learnt is None or learnt.broken > slack(learnt.support):
+            return None
+        return Verified(learnt, learnt.support, learnt.broken)
     if isinstance(rule, Within) and len(known) == 1:
         extended = extend(rule, known[0])
         if extended is None:
             return None
         rule = extended
-    support = 0
-    for rows in known:
-        tested = rule.test(rows)
-        if tested.rows:
-            return None
-        support += tested.of
-    return rule, support
+    tested = [rule.test(rows) for rows in known]
+    found = Verified(rule, sum(one.of for one in tested), sum(one.rows for one in tested))
+    if found.rows <= (slack(found.of) if len(rule.columns) > 1 else 0):
+        return found
+    if isinstance(rule, Implies) and rule.exactly:
+        ways = [replace(rule, exactly=False)]
+        ways.append(replace(ways[0], columns=rule.columns[::-1], when=rule.then, then=rule.when))
+        return next((one for way in ways if (one := _verified(way, known)) is not None), None)
+    return None
 
 
 def least_share(rule: Rule) -> float:
@@ -295,6 +347,9 @@ def chance_share(rule: Rule, probe: Rows, rng: np.random.Generator) -> float:
         return 1.0
     if isinstance(rule, Implies):
         return 1 - float(rule.then.holds(probe)[rule.then.known(probe)].mean())
+    if isinstance(rule, Determines):  # what is missing elsewhere is said of that, and is no dependency
+        there = ~np.logical_or.reduce([probe.missing(name) for name in rule.columns])
+        probe = probe.take(np.flatnonzero(there))
     shares = []
     for name in rule.columns:
         tested = rule.test(probe.shuffled(name, rng))

@@ -12,6 +12,7 @@ from synthgate.mining.labels import Atom, Determines, Implies, Same, Together, W
 
 if TYPE_CHECKING:
     from synthgate.mining.miner import MinedRule
+    from synthgate.mining.rules import Rule
 
 MOST_VALUES = 12
 
@@ -29,6 +30,7 @@ def prune(rules: list[MinedRule], halves: Mapping[str, tuple[str, ...]]) -> list
         _without_twins,
         _without_repeats,
         _mutual,
+        _without_doubles,
         _without_chains,
         _orders,
         lambda told: _implications(told, halves),
@@ -68,9 +70,14 @@ def _without_twins(rules: list[MinedRule]) -> list[MinedRule]:
             if _root(joined, names[0]) != _root(joined, names[1]):
                 joined[_root(joined, names[1])] = _root(joined, names[0])
                 kept.append(mined)
-        elif len(names) == 1 or not any(name in twins for name in names):
+        elif len(names) == 1 or not any(name in twins for name in names) or _ties_in(mined.rule, twins):
             kept.append(mined)
     return kept
+
+
+def _ties_in(rule: Rule, twins: Mapping[str, str]) -> bool:
+    """Whether a sum or a product says how a further column goes with two that are twins."""
+    return isinstance(rule, Sum | Product) and len({_root(dict(twins), name) for name in rule.columns}) == 2
 
 
 def _without_repeats(rules: list[MinedRule]) -> list[MinedRule]:
@@ -87,17 +94,46 @@ def _without_repeats(rules: list[MinedRule]) -> list[MinedRule]:
 
 
 def _mutual(rules: list[MinedRule]) -> list[MinedRule]:
-    """Tell a dependency that holds both ways once."""
+    """Tell a dependency that holds both ways once, and of several columns that fix each other no more than needed."""
     pairs = {m.rule.columns for m in rules if isinstance(m.rule, Determines)}
+    joined: dict[str, str] = {}
     kept = []
     for mined in rules:
         columns = mined.rule.columns
         if isinstance(mined.rule, Determines) and len(columns) == 2 and columns[::-1] in pairs:
             if columns != min(columns, columns[::-1], key=lambda pair: _first(rules, pair)):
                 continue
+            a, b = (_root(joined, name) for name in columns)
+            if a == b:
+                continue
+            joined[b] = a
             mined = replace(mined, rule=replace(mined.rule, both_ways=True))
         kept.append(mined)
     return kept
+
+
+def _without_doubles(rules: list[MinedRule]) -> list[MinedRule]:
+    """Drop what is said again of a column that another one determines and is determined by."""
+    twins: dict[str, str] = {}
+    for mined in rules:
+        if isinstance(mined.rule, Determines) and mined.rule.both_ways:
+            a, b = (_root(twins, name) for name in mined.rule.columns)
+            twins.update({b: a} if a != b else {})
+    told = {(type(m.rule), _conditions(m.rule, twins)) for m in rules if not set(m.rule.columns) & set(twins)}
+    return [
+        m
+        for m in rules
+        if not isinstance(m.rule, Determines | Within | Implies)
+        or not set(m.rule.columns) & set(twins)
+        or (isinstance(m.rule, Determines) and m.rule.both_ways)
+        or (type(m.rule), _conditions(m.rule, twins)) not in told
+    ]
+
+
+def _conditions(rule: Rule, twins: Mapping[str, str]) -> tuple[frozenset[str], str]:
+    """Return the columns that a rule takes as given, each by its twin's name, and the one that it is about."""
+    *given, about = (_root(dict(twins), name) for name in rule.columns)
+    return frozenset(given), about
 
 
 def _first(rules: list[MinedRule], pair: tuple[str, ...]) -> int:

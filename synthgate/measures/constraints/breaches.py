@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from synthgate.contracts import Contract, ContractSource, Library
 from synthgate.findings import Estimate, Json, Ledger, Limit, Measured, Measurement, Severity
+from synthgate.measures.constraints.shown import numbered_rows, told_rows
 from synthgate.measures.fidelity.columns import SMALL_CELL
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ class Breach:
         Whether the contract says that breaking it is only worth a warning.
     observed : str or None
         What was found, for a rule about a column or table as a whole.
+    first : tuple of int
+        Numbers of the first rows that break it, from 0, as far as the library tells.
+    shown : tuple of str
+        Those rows in words, where the user asked for them.
     """
 
     columns: tuple[str, ...]
@@ -48,6 +53,8 @@ class Breach:
     raised: str | None = None
     warns: bool = False
     observed: str | None = None
+    first: tuple[int, ...] = ()
+    shown: tuple[str, ...] = ()
 
     @property
     def share(self) -> float:
@@ -61,7 +68,7 @@ class Breach:
         """How much breaks the rule, in words."""
         if self.rows is None:
             return f"broken, found {self.observed}" if self.observed else "broken"
-        return f"{self.rows:,} of {self.of:,} rows break it"
+        return f"{self.rows:,} of {self.of:,} rows break it{told_rows(self.shown)}"
 
     @property
     def told_of_real(self) -> str:
@@ -97,6 +104,11 @@ class Report:
 def misfit(column: str, rows: int, of: int) -> Breach:
     """Return the breach that values of a text file are which the real type cannot hold."""
     return Breach(columns=(column,), rule="holds values of the real type", key=(column, "misfit"), rows=rows, of=of)
+
+
+def with_rows(evidence: Evidence, breaches: Sequence[Breach]) -> list[Breach]:
+    """Return breaches of synthetic with their first rows in words, if the user asked to see rows."""
+    return [replace(one, shown=numbered_rows(evidence, one.first, one.columns)) for one in breaches]
 
 
 def contracts_of(evidence: Evidence, library: Library) -> list[Contract]:

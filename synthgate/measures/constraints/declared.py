@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from synthgate.catalogue import Options, measure
 from synthgate.expressions import Checkable, breaking_rows, check_expression, count_violations, locked_connection
 from synthgate.findings import Estimate, Ledger, Limit, Measured, Measurement, Severity, Skip
 from synthgate.measures.constraints.breaches import few_hidden, few_told
 from synthgate.measures.constraints.control import told_control
+from synthgate.measures.constraints.shown import MOST_ROWS, row_words, told_rows
 from synthgate.typed import typed_rows
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from synthgate.evidence import Evidence
     from synthgate.gatefile import Constraint
     from synthgate.sides import Side
-
-MOST_ROWS = 5
-MOST_LETTERS = 60
 
 
 @measure("constraints.declared")
@@ -99,26 +97,13 @@ def _checked(
     return rule, Checkable(rule.sql, rule.where, rule.place, columns)
 
 
-def row_words(row: Mapping[str, Any]) -> str:
-    """Return a row in words, long values cut."""
-    cells = (f"{name} = {shortened(value)}" for name, value in row.items() if name != "row")
-    return f"row {row['row']:,} ({', '.join(cells)})"
-
-
-def shortened(value: object) -> str:
-    """Return a value on one line of at most 60 characters."""
-    text = "missing" if value is None else repr(value) if isinstance(value, str) else str(value)
-    return text if len(text) <= MOST_LETTERS else text[: MOST_LETTERS - 1] + "…"
-
-
 def _finding(
     rule: Constraint, synthetic: tuple[int, int], real: tuple[int, int] | None, shown: Sequence[str]
 ) -> Measured:
     share = synthetic[0] / synthetic[1] if synthetic[1] else 0.0
     control = real[0] / real[1] if real and real[1] else 0.0
     message = f"{rule.name}: {synthetic[0]:,} of {synthetic[1]:,} rows break `{rule.sql}`"
-    if shown:
-        message += f"; synthetic rows, shown as asked: {'; '.join(shown)}"
+    message += told_rows(shown)
     severity = rule.severity
     if real is None:
         message += "; whether real keeps it, its profile does not tell"

@@ -10,8 +10,9 @@ from synthgate.catalogue import Options, measure
 from synthgate.contracts import Contract, Library
 from synthgate.findings import Measurement
 from synthgate.libraries import silent
-from synthgate.measures.constraints.breaches import Breach, Report, contracts_of, misfit, summed_up
+from synthgate.measures.constraints.breaches import Breach, Report, contracts_of, misfit, summed_up, with_rows
 from synthgate.measures.constraints.frames import pandas_frame, typed_rows
+from synthgate.measures.constraints.shown import MOST_ROWS
 
 if TYPE_CHECKING:
     from synthgate.evidence import Evidence
@@ -34,20 +35,20 @@ def great_expectations(evidence: Evidence, options: Options) -> Measurement:
         return Measurement.missing("no Great Expectations suite is named: list one under `schemas` in the gate file")
     reports = []
     for contract in contracts:
-        synthetic = _validate(evidence, evidence.synthetic, contract)
+        synthetic = with_rows(evidence, _validate(evidence, evidence.synthetic, contract, rows=evidence.show_rows))
         real = _validate(evidence, evidence.real, contract) if evidence.real.has_rows else None
         reports.append(Report(contract.source, "suite", synthetic, real, len(contract.schema["expectations"])))
     return summed_up(reports)
 
 
-def _validate(evidence: Evidence, side: Side, contract: Contract) -> list[Breach]:
-    """Run a suite in an ephemeral context, which keeps everything in memory."""
+def _validate(evidence: Evidence, side: Side, contract: Contract, *, rows: bool = False) -> list[Breach]:
+    """Run a suite in an ephemeral context, which keeps everything in memory; with `rows` it lists those that break."""
     read = typed_rows(evidence, side, side.table.schema.names)
     frame = pandas_frame(read.table)
     with silent():
         result = _batch(frame).validate(
             _suite(contract.schema),
-            result_format={"result_format": "BASIC", "partial_unexpected_count": 0},
+            result_format={"result_format": "COMPLETE" if rows else "BASIC", "partial_unexpected_count": 0},
             **_parameters(contract.schema),
         )
     # the library answers in an order of its own
@@ -111,7 +112,8 @@ def _breach(found: Any, item: Mapping[str, Any], at: int, rows: int) -> Breach |
     allowed = 1 - float(mostly) if isinstance(mostly, int | float) else 0.0
     # the library's own judgement goes before a rounding of the share
     allowed = max(allowed, share) if found.success else min(allowed, share - ROUNDING)
-    return replace(breach, rows=count, of=of, allowed=max(0.0, allowed))
+    index = [at for at in result.get("unexpected_index_list") or () if isinstance(at, int)]
+    return replace(breach, rows=count, of=of, allowed=max(0.0, allowed), first=tuple(sorted(index)[:MOST_ROWS]))
 
 
 def _raised(info: Any) -> str | None:

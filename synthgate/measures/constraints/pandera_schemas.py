@@ -8,13 +8,16 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from synthgate.canonical import kind_of
 from synthgate.catalogue import Options, measure
 from synthgate.contracts import Library
 from synthgate.findings import Measurement
 from synthgate.libraries import silent
-from synthgate.measures.constraints.breaches import Breach, Report, contracts_of, misfit, summed_up
+from synthgate.measures.constraints.breaches import Breach, Report, contracts_of, misfit, summed_up, with_rows
 from synthgate.measures.constraints.frames import pandas_frame, polars_frame, typed_rows
+from synthgate.measures.constraints.shown import MOST_ROWS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,7 +56,7 @@ def pandera(evidence: Evidence, options: Options) -> Measurement:
     reports = []
     for contract in contracts:
         strict = _strict(contract.schema)
-        synthetic = _validate(evidence, evidence.synthetic, strict)
+        synthetic = with_rows(evidence, _validate(evidence, evidence.synthetic, strict))
         real = _validate(evidence, evidence.real, strict) if evidence.real.has_rows else None
         reports.append(Report(contract.source, "schema", synthetic, real, len(list(_rules(contract.schema)))))
     return summed_up(reports)
@@ -146,8 +149,10 @@ def _repeated(frame: Any, names: tuple[str, ...], rows: int, *, polars: bool) ->
         return []
     repeated = frame.select(names).is_duplicated() if polars else frame.duplicated(subset=list(names), keep=False)
     broken = int(repeated.sum())
+    first = tuple(np.flatnonzero(repeated.to_numpy())[:MOST_ROWS].tolist())
     rule = f"is unique in {', '.join(names)}"
-    return [Breach(columns=names, rule=rule, key=(*names, "together"), rows=broken, of=rows)] if broken else []
+    found = Breach(columns=names, rule=rule, key=(*names, "together"), rows=broken, of=rows, first=first)
+    return [found] if broken else []
 
 
 def _gaps(table: pa.Table, expected: Mapping[str, Any]) -> frozenset[str]:
@@ -202,8 +207,10 @@ def _breach(error: Any, rows: int, softened: frozenset[int], *, polars: bool) ->
         return Breach(
             columns=columns, rule=rule, key=key, rows=rows, of=rows, raised=problem or "an error", warns=warns
         )
-    broken = None if reason in STRUCTURE or reason == "WRONG_DATATYPE" else _count(error, polars=polars)
-    return Breach(columns=columns, rule=rule, key=key, rows=broken, of=rows, warns=warns)
+    whole = reason in STRUCTURE or reason == "WRONG_DATATYPE"
+    broken = None if whole else _count(error, polars=polars)
+    first = _first(error, polars=polars) if broken else ()
+    return Breach(columns=columns, rule=rule, key=key, rows=broken, of=rows, warns=warns, first=first)
 
 
 def _columns(error: Any, reason: str) -> tuple[str, ...]:
@@ -249,6 +256,23 @@ def _count(error: Any, *, polars: bool) -> int | None:
     if isinstance(cases, Mapping) or not hasattr(cases, "index"):
         return None
     return int(cases["index"].nunique()) if "index" in getattr(cases, "columns", ()) else len(cases)
+
+
+def _first(error: Any, *, polars: bool) -> tuple[int, ...]:
+    """Return the numbers of the first rows that break a rule, as far as pandera tells."""
+    output = error.check_output
+    if polars:
+        if output is None or not hasattr(output, "columns") or output.height <= 1:
+            return ()
+        kept = output[output.columns[-1]].fill_null(value=False).to_numpy()
+    elif output is not None and hasattr(output, "ndim"):
+        kept = output.fillna(value=False).astype(bool).to_numpy()
+        kept = kept.all(axis=1) if kept.ndim == 2 else kept
+    else:
+        cases = error.failure_cases
+        index = cases["index"].dropna() if "index" in getattr(cases, "columns", ()) else ()
+        return tuple(int(at) for at in index[:MOST_ROWS] if isinstance(at, int | float))
+    return tuple(np.flatnonzero(~kept)[:MOST_ROWS].tolist())
 
 
 def _count_polars(error: Any) -> int | None:

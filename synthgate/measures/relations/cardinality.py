@@ -56,9 +56,9 @@ def _one(evidence: Evidence, link: Link, z: float) -> tuple[str | None, list[Mea
     real, synthetic, holdout = (keys_of(evidence, link, side) for side in ("real", "synthetic", "holdout"))
     if real is None or synthetic is None:
         return "a key column is missing in synthetic, or cannot be counted", [], None
-    columns = (link.foreign_key,)
+    columns = link.columns
     if is_fixed(link):
-        if evidence.plan[link.foreign_key].role.is_discrete:
+        if len(columns) == 1 and evidence.plan[columns[0]].role.is_discrete:
             return "a category of a reference table: its shares are compared by fidelity.columns", [], None
         return (None, *_shares(evidence, link, z))
     if min(len(real.children), len(synthetic.children)) < LEAST_PARENTS:
@@ -90,5 +90,5 @@ def _shares(evidence: Evidence, link: Link, z: float) -> tuple[list[Measured], E
         f"{estimate.value:.1%} of the shares by {link.relationship.parent} agree; "
         f"fresh real rows reach {estimate.ceiling or 1:.1%}"
     )
-    found = Measured(metric="parent_tv_complement", message=message, estimate=estimate, columns=(link.foreign_key,))
+    found = Measured(metric="parent_tv_complement", message=message, estimate=estimate, columns=link.columns)
     return [found], estimate

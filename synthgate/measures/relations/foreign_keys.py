@@ -65,9 +65,10 @@ def keys_of(evidence: Evidence, link: Link, side: str) -> Keys | None:
 def foreign_keys(evidence: Evidence, options: Options) -> Measurement:
     """Look for children whose parent is not there, and compare how many rows have no parent and no child.
 
-    Where real has no orphan, one orphan fails. Where real has some, synthetic may have as many: it fails when
-    so many would be drawn from the real share with a chance below 0.001. Another share of parents without
-    children is told as a warning here, since ``relations.cardinality`` judges it.
+    A row that lacks a column of its foreign key names no parent. Where real has no orphan, one orphan fails. Where
+    real has some, synthetic may have as many: it fails when so many would be drawn from the real share with a chance
+    below 0.001. Another share of parents without children is told as a warning here, since
+    ``relations.cardinality`` judges it.
     """
     if not evidence.links:
         return Measurement.missing(NO_LINKS)
@@ -103,18 +104,18 @@ def foreign_keys(evidence: Evidence, options: Options) -> Measurement:
     )
 
 
-def _subject(link: Link) -> str:
-    return f"{link.relationship.parent}.{link.key}"
-
-
 def _orphans(link: Link, known: list[Keys], found: Keys, alpha: float) -> Measured:
     from scipy.special import bdtrc
 
     share = found.orphans / max(1, found.linked)
     real, of = sum(k.orphans for k in known), sum(k.linked for k in known)
     told = f"{found.orphans:,} of {found.linked:,} rows name a row of {link.relationship.parent} that is not there"
-    columns = (link.foreign_key,)
-    details: dict[str, Json] = {"parent": _subject(link), "observed_share": share, "real_share": real / max(1, of)}
+    columns = link.columns
+    details: dict[str, Json] = {
+        "parent": link.relationship.parent_words,
+        "observed_share": share,
+        "real_share": real / max(1, of),
+    }
     if not found.orphans:
         told = f"all {found.linked:,} rows name a row of {link.relationship.parent} that is there"
         return Measured(
@@ -151,9 +152,9 @@ def _without(link: Link, known: list[Keys], found: Keys, z: float) -> Measured:
             f"{here / max(1, found.rows):.2%} of the rows name no parent in synthetic, {none / max(1, of):.2%} in real"
         ),
         estimate=_similar((here, found.rows), (none, of), z),
-        columns=(link.foreign_key,),
+        columns=link.columns,
         limit=Limit(min=MIN_MISSING_SIMILARITY),
-        details={"parent": _subject(link)},
+        details={"parent": link.relationship.parent_words},
     )
 
 
@@ -167,8 +168,8 @@ def _childless(link: Link, known: list[Keys], found: Keys, z: float) -> Measured
             f"synthetic, {none / max(1, of):.1%} in real"
         ),
         estimate=_similar((here, len(found.children)), (none, of), z),
-        columns=(link.foreign_key,),
+        columns=link.columns,
         limit=Limit(min=MIN_CHILDLESS_SIMILARITY),
         severity=Severity.WARN,
-        details={"parent": _subject(link)},
+        details={"parent": link.relationship.parent_words},
     )

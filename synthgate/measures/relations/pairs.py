@@ -19,6 +19,7 @@ from synthgate.clusters import (
     left_out,
     link_units,
     parent_rows,
+    units_of,
 )
 from synthgate.findings import Json, Ledger, Measured, Measurement, Skip
 from synthgate.measures.fidelity.columns import drifted
@@ -147,6 +148,9 @@ def _chain(evidence: Evidence, way: tuple[Link, ...]) -> Chain:
             above = parent_rows(way[0].parent, way[1], side)
             place = np.where(place >= 0, above[np.maximum(place, 0)], place)
         own = None if is_fixed(way[0]) else link_units(evidence, way[0], side)
+        if own is not None and len(way) > 1 and not is_fixed(way[1]):
+            # rows of one ancestor share its values, whatever other parents the rows between have
+            own = units_of(place, way[1].parent, side)
         own = evidence.units[side] if own is None else own
         unit = np.arange(len(place)) if own is None else own
         every = int(np.ceil((place >= 0).sum() / MAX_ROWS))
@@ -166,7 +170,10 @@ def _subjects(evidence: Evidence, chains: list[Chain]) -> tuple[list[tuple[int, 
             continue
         own = [n for n in evidence.shared if _usable(evidence, n) and _varies(evidence, n, keep)]
         rows = chain.rows["real"][keep]
-        above = [n for n in chain.top.shared if _usable(chain.top, n) and _varies(chain.top, n, rows)]
+        # what a foreign key of several columns copies from its parent is the child's own column too
+        copied = chain.links[-1].relationship.key_columns
+        above = [n for n in chain.top.shared if n not in copied and _usable(chain.top, n)]
+        above = [n for n in above if _varies(chain.top, n, rows)]
         names += [(at, mine, theirs) for mine in own for theirs in above]
     skipped += [
         Skip(f"{own} x {chains[at].name}.{above}", f"beyond the first {MAX_PAIRS} pairs")
