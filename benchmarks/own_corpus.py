@@ -8,6 +8,7 @@ there is left out, and said to be.
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -187,7 +188,7 @@ def judge(made):
     return synthgate.evaluate(made.real, made.synthetic, holdout=made.holdout, target=base.target, gate=gate_of(base))
 
 
-def written(packages, folder, *, quick, match):
+def written(packages, folder, *, quick, match, controls=CONTROLS):
     """Write the pairs as Parquet, with SDV metadata, and return what ``peers.py`` needs of each."""
     import json
 
@@ -198,7 +199,7 @@ def written(packages, folder, *, quick, match):
     from synthgate.tables import open_table
 
     index = []
-    for made in corpus(packages, quick=quick, match=match):
+    for made in corpus(packages, quick=quick, match=match, controls=controls):
         place = folder / made.label.case.replace("/", "__")
         place.mkdir(exist_ok=True)
         sides = {side: place / f"{side}.parquet" for side in ("real", "synthetic", "holdout")}
@@ -212,7 +213,10 @@ def written(packages, folder, *, quick, match):
 
 
 def corpus(packages, *, quick, match, controls=CONTROLS):
-    """Yield every pair: clean controls first, then every defect at every severity that applies."""
+    """Yield every pair: clean controls first, then every defect at every severity that applies.
+
+    ``match`` is a regular expression that is sought in the names of pairs.
+    """
     if packages is not None:
         sys.path.append(str(packages))
     for base in BASES[:2] if quick else BASES:
@@ -222,7 +226,7 @@ def corpus(packages, *, quick, match, controls=CONTROLS):
             continue
         for seed in range(1, (2 if quick else controls) + 1):
             label = _label(f"own/{base.name}/control/{seed}", base, "control", "clean", "", (), ())
-            if match in label.case:
+            if re.search(match, label.case):
                 real, holdout, fresh = parts(table, seed)
                 yield Made(base, label, real, holdout, fresh)
         yield from _defects(base, table, ("moderate", "gross") if quick else records.SEVERITIES, match)
@@ -237,7 +241,7 @@ def _defects(base, table, severities, match):
     for defect in DEFECTS.values():
         for severity in severities:
             name = f"own/{base.name}/{defect.name}/{severity}"
-            if match not in name:
+            if not re.search(match, name):
                 continue
             try:
                 spoiled = inject(defect.name, subject, Rung(severity), 0)

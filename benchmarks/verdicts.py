@@ -246,7 +246,7 @@ def options():
     """Return the parsed command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, nargs="?")
-    parser.add_argument("--match", default="", help="part of a case's name")
+    parser.add_argument("--match", default="", help="part of a case's name; with --own a regular expression")
     parser.add_argument("--defects", action="store_true", help="DATA is a corpus with a manifest")
     parser.add_argument("--own", action="store_true", help="make a corpus from tables of installed packages")
     parser.add_argument("--packages", type=Path, help="folder into which those packages were installed (pip --target)")
