@@ -38,8 +38,8 @@ def gap_findings(evidence: Evidence) -> list[Measured]:
     """Compare the share of missing values with the real one, in columns that have some in real.
 
     The value is the ratio of the shares, turned over when above one: 1 is right, 0 is filled up (or flooded). Below a
-    half beyond doubt it fails, and what stays in doubt is only shown: a column that real rows often lack and synthetic rows hardly do (or the reverse) says
-    something else, however small its share of all values. Columns with fewer than five expected are left out.
+    half beyond doubt it fails, and what stays in doubt is only shown. Of columns that rarely lack a value the
+    distribution hardly moves when they are filled up. Columns with fewer than five expected are left out.
     """
     columns = [gaps for name in evidence.shared if (gaps := _gaps(evidence, name)).expected >= MIN_EXPECTED]
     z = z_value(SURE, looks=len(columns))

@@ -31,12 +31,12 @@ IntArray = NDArray[np.int64]
 MAX_ROWS = 50_000
 LEAST_ROWS = 100
 SWEPT_TARGETS = 2
-REACH = 0.001
-"""Share of real outcomes at either end whose distance does not count, so that one row cannot decide."""
+REACH = 0.02
+"""Share of real outcomes at either end that count as the outcome before them, so that a few rows cannot decide."""
 KNOWN_TO = 0.5
-KNOWN_IN_A_PART = 0.25
 """Half width of the holdout's gain, as a share of it, up to which a ratio is judged."""
 SHOWN_PARTS = 5
+WHOLE, PART = "label_information", "label_information_in_a_part"
 
 
 @measure("utility.trts")
@@ -62,7 +62,7 @@ def trts(evidence: Evidence, options: Options) -> Measurement:
         if isinstance(trial, Trial) and not why:
             told = _Told.of(evidence.sample, trial)
             why = told if isinstance(told, str) else ""
-            findings += [] if isinstance(told, str) else _findings(evidence.sample, told)
+            findings += [] if isinstance(told, str) else _findings(evidence.sample, told, len(trials))
         if why:
             skips.append(Skip(name, why))
     return _sum_up(findings, skips)
@@ -139,28 +139,27 @@ def _gains(outcome: FloatArray, said: FloatArray, learnt: FloatArray) -> FloatAr
     low, high = np.quantile(learnt, (REACH, 1 - REACH))
     kept = np.clip(outcome, low, high)
     mean = float(np.clip(learnt, low, high).mean())
-    return row_losses(kept, np.full(len(kept), mean)) - row_losses(kept, said)
+    return row_losses(kept, np.full(len(kept), mean)) - row_losses(kept, np.clip(said, low, high))
 
 
-def _findings(sample: Sample, told: _Told) -> list[Measured]:
-    """Return the finding on all rows, and those on parts of them in which the real model surely predicts."""
+def _findings(sample: Sample, told: _Told, targets: int) -> list[Measured]:
+    """Return the finding on all rows of one of some targets, and on the parts where the real model surely predicts."""
     trial = told.trial
     parts: list[tuple[Condition | None, Skills]] = [(None, told.skills(told.synthetic, told.fresh))]
     if not trial.units:
         for condition in conditions_of(sample, trial, told.rows):
             here, there = told.synthetic[condition.synthetic], told.fresh[condition.tested]
             parts.append((condition, told.skills(here, there)))
-    known = [(one, s) for one, s in parts if _is_known(s, KNOWN_IN_A_PART if one else KNOWN_TO)]
-    looks = max(1, len(known))
-    findings = [_finding(told, one, skills, looks) for one, skills in known]
-    whole, rest = findings[:1], findings[1:]
-    if known and known[0][0] is not None:
-        whole, rest = [], findings
-    return whole + sorted(rest, key=_high)[:SHOWN_PARTS]
+    known = [(one, skills) for one, skills in parts if _is_known(skills)]
+    # half of the error goes to all rows together, half to their parts
+    within = max(1, sum(one is not None for one, _ in known))
+    findings = [_finding(told, one, skills, 2 * targets * (within if one else 1)) for one, skills in known]
+    whole = [found for found in findings if found.metric == WHOLE]
+    return whole + sorted((found for found in findings if found.metric == PART), key=_high)[:SHOWN_PARTS]
 
 
-def _is_known(skills: Skills, most: float) -> bool:
-    return skills.real > 0 and skills.real_half() < most * skills.real
+def _is_known(skills: Skills) -> bool:
+    return skills.real > 0 and skills.real_half() < KNOWN_TO * skills.real
 
 
 def _high(found: Measured) -> float:
@@ -180,9 +179,9 @@ def _finding(told: _Told, condition: Condition | None, skills: Skills, looks: in
         f"{where}{name_of(told.result.family)} trained on real rows saves {ratio:.0%} of the {loss} for "
         f"{task.target!r} on synthetic rows that it saves on fresh real ones ({rows})"
     )
-    level = "95 %" if looks <= 1 else f"95 % for {looks} parts of the rows together"
+    level = f"95 % for {looks} findings together"
     return Measured(
-        metric="label_information" if condition is None else "label_information_in_a_part",
+        metric=WHOLE if condition is None else PART,
         message=text,
         estimate=Estimate(
             value=ratio,
@@ -209,8 +208,10 @@ def _sum_up(findings: Sequence[Measured], skips: Sequence[Skip]) -> Measurement:
         why = "; ".join(skip.reason for skip in skips) or "no target is predicted well enough by real rows"
         return Measurement(reason=why, not_assessed=why, ledger=Ledger(0, tuple(skips)))
     worst = min(findings, key=_high)
+    whole = [found for found in findings if found.metric == WHOLE]
     return Measurement(
         reason=f"lowest: {worst.message}",
         findings=tuple(findings),
+        score=min(whole, key=_high).estimate if whole else None,
         ledger=Ledger(len(findings), tuple(skips)),
     )
