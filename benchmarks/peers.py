@@ -11,7 +11,8 @@ What counts as a failure, by each library's own defaults:
 
 =============================  ============================================================================
 SDMetrics                      its reports have no threshold: each fails when it lies below every clean table of
-                               the same base, which favours it (DiagnosticReport: schema, QualityReport: fidelity)
+                               the same base, which favours it (DiagnosticReport: schema, QualityReport: fidelity);
+                               of few clean tables, chance alone puts one in so many below the others
 Evidently (with pandas 2)      DataDriftPreset: the data set drifts (half of the columns do)
 Evidently, any column          the same, when any column drifts
 Great Expectations             it infers nothing itself: ranges, sets, missing values, uniqueness and the set of
@@ -215,7 +216,7 @@ def judged(peer, index, found):
     for label in index:
         one = by_case.get(label["case"])
         for name, value in one["scores"].items() if one and label["kind"] == "control" else ():
-            clean.setdefault((label["base"], name), []).append(value)
+            clean.setdefault((label["base"], name), {})[label["case"]] = value
     for label in index:
         one = by_case.get(label["case"])
         if one is None:
@@ -223,7 +224,8 @@ def judged(peer, index, found):
         families = {family for family in one["failed"] if family != "error"}
         for name, value in one["scores"].items():
             family, side = RELATIVE.get(name, ("", ""))
-            known = clean.get((label["base"], name))
+            # a clean table is held against the other clean ones: against itself it could not fail
+            known = [at for case, at in clean.get((label["base"], name), {}).items() if case != label["case"]]
             if family and known and (value < min(known) if side == LOWER else value > max(known)):
                 families.add(family)
         yield peer, label, families, "error" in one["failed"]
