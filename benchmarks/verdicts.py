@@ -1,7 +1,7 @@
 """Run the default gate over labelled pairs and print what it says of each, then detection and false alarms.
 
     python benchmarks/verdicts.py DATA [--match TEXT] [--defects] [--json FILE]
-    python benchmarks/verdicts.py --own [--packages DIR] [--quick] [--match TEXT] [--json FILE]
+    python benchmarks/verdicts.py --own [--packages DIR] [--quick] [--controls N] [--match TEXT] [--json FILE]
     python benchmarks/verdicts.py --curves --json FILE
 
 With ``--own`` the pairs are made by the injectors of ``synthgate selftest`` from tables that ship in packages of
@@ -246,11 +246,12 @@ def options():
     """Return the parsed command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, nargs="?")
-    parser.add_argument("--match", default="", help="part of a case's name")
+    parser.add_argument("--match", default="", help="part of a case's name; with --own a regular expression")
     parser.add_argument("--defects", action="store_true", help="DATA is a corpus with a manifest")
     parser.add_argument("--own", action="store_true", help="make a corpus from tables of installed packages")
     parser.add_argument("--packages", type=Path, help="folder into which those packages were installed (pip --target)")
     parser.add_argument("--quick", action="store_true", help="own corpus: fewer tables, severities and controls")
+    parser.add_argument("--controls", type=int, default=10, help="own corpus: clean tables of each base")
     parser.add_argument("--json", type=Path, help="file of records, one a line; finished cases are not run again")
     parser.add_argument("--curves", action="store_true", help="print operating curves of the records in --json")
     return parser.parse_args()
@@ -273,7 +274,12 @@ def main():
     if asked.own:
         import own_corpus
 
-        done.update(run_labelled(own_corpus.cases(asked.packages, quick=asked.quick, match=asked.match), asked.json))
+        done.update(
+            run_labelled(
+                own_corpus.cases(asked.packages, quick=asked.quick, match=asked.match, controls=asked.controls),
+                asked.json,
+            )
+        )
     print(records.tables(done.values()))
     print("\n".join(records.misses(done.values())))
 

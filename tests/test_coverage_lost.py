@@ -8,7 +8,7 @@ import pytest
 
 import synthgate
 from synthgate.findings import Status
-from synthgate.measures.coverage.lost import LEAST_KEPT, Categories, lost_together
+from synthgate.measures.coverage.lost import LEAST_KEPT, Categories, _beyond_chance, lost_together
 from synthgate.statistics.intervals import z_value
 
 Z = z_value(0.998)
@@ -79,3 +79,17 @@ def test_a_table_that_lost_them_fails_and_no_rare_name_is_told():
     (finding,) = [f for f in failed.failed if f.measured.metric == "rare_rows_kept"]
     assert finding.measured.columns == ("town",)
     assert "town-" not in finding.measured.message
+
+
+def test_one_category_that_chance_leaves_out_is_not_a_loss():
+    one_gone = Categories("c", np.array([867, 91, 12, 14]), np.array([442, 48, 0, 6]))
+    assert lost_together(one_gone, Z).estimate.high >= LEAST_KEPT
+
+
+@pytest.mark.parametrize("rows", [[18, 15], [25, 3, 3, 2], [30] * 8, [2] * 40])
+def test_what_lies_beyond_chance_is_as_rare_as_said(rows):
+    rows = np.array(rows, np.float64)
+    chance = 0.75**rows
+    far = _beyond_chance(rows, chance, 2.0)
+    absent = np.random.default_rng(0).random((40_000, len(rows))) < chance
+    assert np.mean(absent @ rows - float(rows @ chance) > far + 1e-9) <= 0.0228 + 0.003

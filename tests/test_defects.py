@@ -207,3 +207,13 @@ def test_no_description_names_a_value(subject):
     told = [inject(n, subject, r, 0).told for n in DEFECTS for r in Rung if _applies(subject, n, r)]
     assert len(told) > 40
     assert not [text for text in told for value in values if value in text]
+
+
+def test_a_target_is_shuffled_only_where_a_group_has_it_depend_on_something():
+    rng = np.random.default_rng(0)
+    group, x = np.where(np.arange(2000) % 5 < 2, "fixed", "free"), rng.normal(size=2000)
+    y = np.where((group == "free") & (x > 0), "yes", "no")
+    tables = [pa.table({"group": group, "x": x, "y": y})] * 2
+    alike = subject_of(load_gate(), *tables, ("y",))
+    with pytest.raises(NotApplicableError, match="depend on another column there"):
+        inject("target_shuffled_in_subgroup", alike, Rung.GROSS, 0)

@@ -6,7 +6,15 @@ import numpy as np
 
 from synthgate.canonical import Labels
 from synthgate.defects.arrays import Rows, count_of, permuted, some_rows, with_moved
-from synthgate.defects.catalogue import LEAST_DEPENDENCE, Injection, NotApplicableError, Subject, defect, read
+from synthgate.defects.catalogue import (
+    LEAST_DEPENDENCE,
+    Injection,
+    NotApplicableError,
+    Subject,
+    cramers_v,
+    defect,
+    read,
+)
 
 SUBGROUP = (0.15, 0.5)
 """Share of the rows of a subgroup that the target is shuffled in."""
@@ -40,7 +48,10 @@ def label_noise(subject: Subject, strength: float, rng: np.random.Generator) -> 
 
 @defect("Target shuffled in a subgroup", ("utility", "fidelity"), (0.1, 0.3, 0.6, 1.0))
 def target_shuffled_in_subgroup(subject: Subject, strength: float, rng: np.random.Generator) -> Injection:
-    """Exchange the target's values among a share of the rows of one group."""
+    """Exchange the target's values among a share of the rows of one group.
+
+    Only groups count in which the target depends on another column: in the others an exchange spoils nothing.
+    """
     target = _target(subject)
     groups: list[tuple[str, Rows]] = []
     for name in subject.plan.names:
@@ -48,15 +59,26 @@ def target_shuffled_in_subgroup(subject: Subject, strength: float, rng: np.rando
         if codes is None or name == target or not subject.plan[name].role.is_discrete:
             continue
         for level, size in enumerate(np.bincount(codes)):
-            if SUBGROUP[0] <= size / subject.rows <= SUBGROUP[1]:
-                groups.append((name, np.flatnonzero(codes == level)))
+            members = np.flatnonzero(codes == level)
+            if SUBGROUP[0] <= size / subject.rows <= SUBGROUP[1] and _depends(subject, target, members):
+                groups.append((name, members))
     if not groups:
-        raise NotApplicableError("no category holds from 15 % to 50 % of the rows")
+        raise NotApplicableError(
+            "no category holds from 15 % to 50 % of the rows, and has the target depend on another column there"
+        )
     name, members = groups[int(rng.integers(len(groups)))]
     rows = members[some_rows(len(members), strength, rng)]
     table = permuted(subject.table, target, rows, rng)
     told = f"the target is exchanged in {count_of(rows, table)}, all of one group"
     return Injection(table=table, columns=(target, name), told=told)
+
+
+def _depends(subject: Subject, target: str, rows: Rows) -> bool:
+    """Tell whether the target depends on another column among some of the rows."""
+    levels = subject.levels
+    return any(
+        cramers_v(levels[target][rows], levels[other][rows]) >= LEAST_DEPENDENCE for other in levels if other != target
+    )
 
 
 def _target(subject: Subject) -> str:

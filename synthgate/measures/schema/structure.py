@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ from synthgate.canonical import kind_of
 from synthgate.catalogue import Options, measure
 from synthgate.counts import ColumnCounts
 from synthgate.findings import Estimate, Ledger, Measured, Measurement, Severity
+from synthgate.measures.schema.gaps import gap_findings, is_wrong
 from synthgate.roles import Role
 from synthgate.values import NumberCounts
 
@@ -132,7 +134,8 @@ def nulls(evidence: Evidence, options: Options) -> Measurement:
 
     If missing values were merely rare, the chance that all ``k`` of them are synthetic would be
     ``prod (m - i) / (N + m - i)``, ``i < k``, with ``N`` known real rows and ``m`` synthetic ones. Below 0.001 the
-    column fails, below 0.05 it is a warning; one or two missing values are told, and no more.
+    column fails, below 0.05 it is a warning; one or two missing values are told, and no more. In columns that
+    have some in real their share is compared.
     """
     findings = []
     names = list(evidence.shared)
@@ -155,7 +158,11 @@ def nulls(evidence: Evidence, options: Options) -> Measurement:
             continue
         severity = None if chance < ALPHA else Severity.WARN
         findings.append(violation("missing_share", name, missing / counts.rows, message, severity))
-    return summed_up(findings, "columns have missing values that real never has", len(names))
+    measured = summed_up(findings, "columns have missing values that real never has", len(names))
+    gaps = gap_findings(evidence)
+    wrong = sum(is_wrong(gap) for gap in gaps)
+    reason = f"{measured.reason}; {wrong} have less than half or more than double the real share" if wrong else ""
+    return replace(measured, reason=reason or measured.reason, findings=(*measured.findings, *gaps))
 
 
 @measure("schema.keys")

@@ -133,6 +133,18 @@ class Encoder:
         """Return the rows as a matrix for trees; see :meth:`categorical`."""
         return _stack([code.tree(columns[name]) for name, code in self.codes.items()], columns)
 
+    def of_part(self, columns: Columns) -> Encoder:
+        """Return the encoder for a part of the training rows: its own rows say which levels have a number of their own.
+
+        Which levels are frequent enough is luck of the training rows as well: a model trained on others would pool
+        others.
+        """
+        codes = dict(self.codes)
+        for name, code in self.codes.items():
+            own = _levels(columns[name], len(code.place) - 1, code.width) if isinstance(code, LevelCode) else None
+            codes[name] = own or code
+        return Encoder(codes)
+
     def categorical(self, columns: Columns) -> NDArray[np.bool_]:
         """Tell which columns of :meth:`tree` hold level numbers."""
         widths = [(code.tree(columns[name][:1]).shape[1], code.is_categorical) for name, code in self.codes.items()]

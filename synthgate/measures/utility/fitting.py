@@ -273,8 +273,11 @@ def summed(
 
 
 def _fit(recipe: Recipe, training: Training, rows: IntArray | None, test: Columns) -> Fitted:
-    columns, outcome = (training.columns, training.outcome) if rows is None else training.part(rows)
-    predict = recipe.fit(training.encoder, columns, outcome)
+    if rows is None:
+        predict = recipe.fit(training.encoder, training.columns, training.outcome)
+    else:
+        columns, outcome = training.part(rows)
+        predict = recipe.fit(training.encoder.of_part(columns), columns, outcome)
     return Fitted(predict, predict(test))
 
 

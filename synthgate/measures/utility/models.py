@@ -112,7 +112,7 @@ class Recipe:
 
         if self.classes > 2:
             rounds = max(15, min(30, 180 // self.classes))
-            rate, leaves, bins, shrink = 4.5 / rounds, 8, 128, 10.0
+            rate, leaves, bins, shrink = 4.5 / rounds, 8, 255, 10.0
         elif self.rows < SMALL:
             rounds, rate, leaves, bins, shrink = 40, 0.1, 8, 64, 0.0
         else:

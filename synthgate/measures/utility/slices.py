@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,7 @@ from synthgate.sample import Sample
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+Holds = Callable[[NDArray[Any]], BoolArray]
 
 LEAST_SLICE_ROWS = 60
 LEAST_SLICE_SHARE = 0.03
@@ -47,6 +50,19 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True)
+class SingleSlice(Slice):
+    """Test rows that meet a condition on one column.
+
+    Attributes
+    ----------
+    holds : callable
+        Tells which values of the column, as samples hold them, meet the condition.
+    """
+
+    holds: Holds
+
+
+@dataclass(frozen=True, slots=True)
 class Search:
     """The slices that one half of the test rows shows to lose most, worst first.
 
@@ -63,7 +79,7 @@ class Search:
     kept: BoolArray
 
 
-def single_slices(sample: Sample, trial: Trial) -> list[Slice]:
+def single_slices(sample: Sample, trial: Trial) -> list[SingleSlice]:
     """Return conditions on one column that hold for at least 3 % of the test rows and for 60.
 
     The more frequent levels of discrete columns, the lowest, middle and highest third of continuous ones, and missing
@@ -74,11 +90,12 @@ def single_slices(sample: Sample, trial: Trial) -> list[Slice]:
         n for n, role in sample.roles.items() if n != trial.task.target and (role.is_discrete or role.is_continuous)
     ]
     drawn = np.sort(sample.rng("utility.slices").permutation(len(names))[:MAX_SLICE_COLUMNS])
-    out: list[Slice] = []
+    out: list[SingleSlice] = []
     for name in (names[k] for k in drawn):
         values = tested.columns[name][where]
         parts = _levels(sample, name, values) if sample.roles[name].is_discrete else _thirds(sample, name, values)
-        out += [Slice(words, (name,), rows) for words, rows in parts if _is_large(rows)]
+        masks = [(words, holds(values), holds) for words, holds in parts]
+        out += [SingleSlice(words, (name,), rows, holds) for words, rows, holds in masks if _is_large(rows)]
     return out
 
 
@@ -87,27 +104,34 @@ def _is_large(rows: BoolArray) -> bool:
     return max(LEAST_SLICE_ROWS, LEAST_SLICE_SHARE * len(rows)) <= count < len(rows)
 
 
-def _levels(sample: Sample, name: str, codes: NDArray[np.int32]) -> Iterator[tuple[str, BoolArray]]:
-    yield f"{name!r} is missing", codes < 0
+def _levels(sample: Sample, name: str, codes: NDArray[np.int32]) -> Iterator[tuple[str, Holds]]:
+    yield f"{name!r} is missing", _is_gap
     counts = np.bincount(codes[codes >= 0], minlength=1)
     for code in np.argsort(-counts, kind="stable")[:MAX_LEVELS]:
-        yield f"{name!r} is {sample.dictionaries[name][code]!r}", codes == code
+        yield f"{name!r} is {sample.dictionaries[name][code]!r}", partial(np.equal, code)
 
 
-def _thirds(sample: Sample, name: str, values: FloatArray) -> Iterator[tuple[str, BoolArray]]:
-    missing = np.isnan(values)
-    yield f"{name!r} is missing", missing
-    known = np.sort(values[~missing])
+def _is_gap(values: NDArray[Any]) -> BoolArray:
+    return np.isnan(values) if values.dtype.kind == "f" else values < 0
+
+
+def _between(low: float, high: float, values: NDArray[Any]) -> BoolArray:
+    return (values > low) & (values <= high)
+
+
+def _thirds(sample: Sample, name: str, values: FloatArray) -> Iterator[tuple[str, Holds]]:
+    yield f"{name!r} is missing", _is_gap
+    known = np.sort(values[~np.isnan(values)])
     if not len(known) or known[0] == known[-1]:
         return
     low, high = known[len(known) // 3], known[(2 * len(known)) // 3]
     edges = [format_value(edge, sample.roles[name]) for edge in (low, high)]
-    yield f"{name!r} is at most {edges[0]}", values <= low
+    yield f"{name!r} is at most {edges[0]}", partial(np.greater_equal, low)
     if low < high:
-        yield f"{name!r} is over {edges[0]} and at most {edges[1]}", (values > low) & (values <= high)
-        yield f"{name!r} is over {edges[1]}", values > high
+        yield f"{name!r} is over {edges[0]} and at most {edges[1]}", partial(_between, low, high)
+        yield f"{name!r} is over {edges[1]}", partial(np.less, high)
     else:
-        yield f"{name!r} is over {edges[0]}", values > low
+        yield f"{name!r} is over {edges[0]}", partial(np.less, low)
 
 
 def find_slices(sample: Sample, trial: Trial) -> Search:

@@ -1,0 +1,85 @@
+"""``utility.trts``: do synthetic outcomes follow from the other columns as real ones do?"""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from synthgate.catalogue import find_measure
+from synthgate.declared import declared_checks
+from synthgate.findings import Status
+from synthgate.judging import judge
+from synthgate.measures.utility.features import fit_encoder
+from synthgate.roles import Role
+
+
+def table(rows: int, seed: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    x, z, job = rng.normal(size=rows), rng.normal(size=rows), rng.choice(["a", "b", "c"], rows)
+    y = 2 * x + (job == "a") + rng.normal(0, 0.5, rows)
+    return {"x": x, "z": z, "job": job, "y": y, "hit": np.where(y > 0.3, "yes", "no")}
+
+
+def found(make_evidence, synthetic, target="hit", rows=3000):
+    trts = find_measure("utility.trts")
+    real, holdout = (pa.table(table(rows, k)) for k in (1, 2))
+    return trts.compute(make_evidence(real, pa.table(synthetic), holdout, targets=(target,)), dict(trts.options))
+
+
+def statuses(measurement):
+    check = next(c for c in declared_checks() if c.id == "utility.trts")
+    return [judge(f.estimate, check.each) for f in measurement.findings]
+
+
+@pytest.mark.parametrize("target", ["hit", "y"])
+@pytest.mark.parametrize("seed", range(3, 9))
+def test_outcomes_of_fresh_rows_follow_as_well(make_evidence, target, seed):
+    out = found(make_evidence, table(3000, seed), target)
+    assert out.score.position.high > 0.95
+    assert Status.FAIL not in statuses(out)
+
+
+def test_a_tenth_of_wrong_labels_fails_though_models_learn_as_much(make_evidence):
+    spoiled = table(3000, 3)
+    wrong = np.arange(3000) % 10 == 0
+    spoiled["hit"] = np.where(wrong, np.where(spoiled["hit"] == "yes", "no", "yes"), spoiled["hit"])
+    out = found(make_evidence, spoiled)
+    assert out.score.position.high < 0.8
+    real, holdout = (pa.table(table(3000, k)) for k in (1, 2))
+    tstr = find_measure("utility.tstr")
+    evidence = make_evidence(real, pa.table(spoiled), holdout, targets=("hit",))
+    assert tstr.compute(evidence, dict(tstr.options)).score.position.high > 0.9
+
+
+def test_outcomes_that_are_shuffled_in_one_group_name_its_column(make_evidence):
+    spoiled = table(3000, 3)
+    group = np.flatnonzero(spoiled["job"] == "b")[:500]
+    spoiled["hit"][group] = np.random.default_rng(0).permutation(spoiled["hit"][group])
+    out = found(make_evidence, spoiled)
+    failing = [f for f, s in zip(out.findings, statuses(out), strict=True) if s is Status.FAIL]
+    assert ("hit", "job") in [f.columns for f in failing]
+    assert any("'job' is 'b'" in f.message for f in failing)
+
+
+def test_shuffled_numbers_fail_and_no_single_row_decides(make_evidence):
+    shuffled, odd = table(3000, 3), table(3000, 3)
+    shuffled["y"] = np.random.default_rng(0).permutation(shuffled["y"])
+    odd["y"][0] = 1e12
+    assert found(make_evidence, shuffled, "y").score.position.high == 0
+    assert found(make_evidence, odd, "y").score.position.high > 0.95
+
+
+def test_what_real_rows_do_not_teach_is_not_assessed(make_evidence):
+    noise = table(3000, 3)
+    assert found(make_evidence, noise, "z").not_assessed
+    assert found(make_evidence, {k: v[:50] for k, v in noise.items()}, rows=3000).not_assessed
+    del noise["hit"]
+    assert "does not have 'hit'" in found(make_evidence, noise).not_assessed
+
+
+def test_a_part_of_the_training_rows_says_which_levels_have_a_number():
+    codes = np.repeat(np.arange(60), np.arange(60, 0, -1))
+    whole = fit_encoder({"c": codes}, {"c": Role.CATEGORICAL}, {"c": [str(k) for k in range(60)]})
+    part = {"c": np.r_[codes[codes > 50], 0]}
+    own = whole.of_part(part).tree(part)
+    assert len(np.unique(own)) == 10
+    assert len(np.unique(whole.tree(part))) == 2
