@@ -1,14 +1,14 @@
-"""``utility.trts``: do synthetic outcomes follow from the other columns as real ones do?"""
+"""The reverse test of ``utility.tstr``: do synthetic outcomes follow from the other columns as real ones do?"""
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from synthgate.catalogue import find_measure
-from synthgate.declared import declared_checks
 from synthgate.findings import Status
 from synthgate.judging import judge
 from synthgate.measures.utility.features import fit_encoder
+from synthgate.measures.utility.labels import trts
 from synthgate.roles import Role
 
 
@@ -20,14 +20,12 @@ def table(rows: int, seed: int) -> dict[str, np.ndarray]:
 
 
 def found(make_evidence, synthetic, target="hit", rows=3000):
-    trts = find_measure("utility.trts")
     real, holdout = (pa.table(table(rows, k)) for k in (1, 2))
-    return trts.compute(make_evidence(real, pa.table(synthetic), holdout, targets=(target,)), dict(trts.options))
+    return trts(make_evidence(real, pa.table(synthetic), holdout, targets=(target,)))
 
 
 def statuses(measurement):
-    check = next(c for c in declared_checks() if c.id == "utility.trts")
-    return [judge(f.estimate, check.each) for f in measurement.findings]
+    return [judge(f.estimate, f.limit) for f in measurement.findings]
 
 
 @pytest.mark.parametrize("target", ["hit", "y"])
@@ -47,7 +45,11 @@ def test_a_tenth_of_wrong_labels_fails_though_models_learn_as_much(make_evidence
     real, holdout = (pa.table(table(3000, k)) for k in (1, 2))
     tstr = find_measure("utility.tstr")
     evidence = make_evidence(real, pa.table(spoiled), holdout, targets=("hit",))
-    assert tstr.compute(evidence, dict(tstr.options)).score.position.high > 0.9
+    judged = tstr.compute(evidence, dict(tstr.options))
+    assert judged.score.position.high > 0.9
+    failing = [f for f in judged.findings if f.limit and judge(f.estimate, f.limit) is Status.FAIL]
+    assert "label_information" in [f.metric for f in failing]
+    assert failing[0].message in judged.reason
 
 
 def test_outcomes_that_are_shuffled_in_one_group_name_its_column(make_evidence):

@@ -9,6 +9,7 @@ import numpy as np
 
 from synthgate.catalogue import Options, measure
 from synthgate.findings import Estimate, Ledger, Measurement, Position, Skip
+from synthgate.measures.utility import labels
 from synthgate.measures.utility.findings import Judged, count_looks, judge_target
 from synthgate.measures.utility.fitting import Settings
 from synthgate.measures.utility.sweep import Asked, ask, settings_of
@@ -38,14 +39,18 @@ def tstr(evidence: Evidence, options: Options) -> Measurement:
     good as real rows, 0 is chance. Its interval covers the test rows and the luck of the training rows. For classes
     the log loss saved is judged as well, unless `probabilities` is off: noisy labels spoil probabilities before they
     spoil the order. Without a target every column in turn is one, with a small forest.
+
+    The reverse test stands beside it: whether synthetic outcomes follow from the other columns as real ones do, to a
+    model of real rows. Labels that are wrong in a few rows show there long before models that learn from them differ.
     """
-    return assess(
+    found = assess(
         evidence.sample,
         evidence.targets,
         settings_of(evidence, options),
         max_targets=int(str(options["max_targets"])),
         probabilities=bool(options["probabilities"]),
     )
+    return labels.beside(found, evidence)
 
 
 def assess(
