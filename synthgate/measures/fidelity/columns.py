@@ -129,10 +129,10 @@ def _subjects(evidence: Evidence) -> tuple[list[str], list[Skip]]:
 
 
 def _few(evidence: Evidence, name: str) -> bool:
-    """Whether a column is nearly always missing: in real, or so that few synthetic rows should have a value."""
+    """Whether a column has few values: in real, or so that few synthetic rows should have one."""
     real = evidence.real.counts.columns[name]
     expected = real.present * evidence.synthetic.rows / max(1, real.rows)
-    return real.missing > 0 and min(real.present, expected) < LEAST_VALUES
+    return min(real.present, expected) < LEAST_VALUES
 
 
 def _counts(evidence: Evidence, name: str) -> tuple[ColumnCounts, ColumnCounts, ColumnCounts | None]:
