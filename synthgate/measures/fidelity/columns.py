@@ -11,6 +11,7 @@ from synthgate.catalogue import Options, measure
 from synthgate.counts import ColumnCounts
 from synthgate.findings import Estimate, Json, Ledger, Limit, Measured, Measurement, Position, Skip
 from synthgate.measures.fidelity import compatible
+from synthgate.measures.fidelity.decimals import decimals_kept
 from synthgate.measures.fidelity.traits import traits
 from synthgate.plan import ColumnPlan, bin_labels
 from synthgate.roles import Role
@@ -181,7 +182,8 @@ def _column(evidence: Evidence, plan: ColumnPlan, z: float) -> tuple[list[Measur
     if spread > 0 and np.isfinite(gap / spread):
         shown.append(_shown(plan, "wasserstein_distance", gap / spread, "real standard deviations"))
     found = [_finding("ks_complement", plan, shape, details), _finding("binned_tv_complement", plan, estimate, {})]
-    return [*found, missing, *shown], shape, shape.value
+    lost = decimals_kept(plan, real.numbers, synthetic.numbers, z)
+    return [*found, missing, *([lost] if lost else []), *shown], shape, shape.value
 
 
 def _shown(plan: ColumnPlan, metric: str, value: float, unit: str) -> Measured:

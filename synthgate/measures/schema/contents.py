@@ -32,6 +32,12 @@ if TYPE_CHECKING:
 
 ALPHA = 0.001
 FAR = 0.1
+SEVERAL = 5
+PLACEHOLDERS = frozenset(
+    {"", "?", "-", "--", ".", "na", "n/a", "nan", "null", "none", "nil", "missing", "#n/a", "<na>"}
+)
+"""What programs write for a missing value, in lower case."""
+MOST_OF_THEM = 0.8
 MAX_MASKS = 5
 MIN_ROWS_FOR_MASKS = 50
 GOOD_TURING_Z = 3.3
@@ -82,6 +88,8 @@ class Beyond:
         How far the farthest lies beyond, in lengths of the known range.
     bound : float
         The end of the known range.
+    only : float or None
+        The one value that all of these rows hold, where they are several.
     """
 
     where: str
@@ -90,6 +98,7 @@ class Beyond:
     chance: float
     reach: float
     bound: float
+    only: float | None = None
 
 
 def _bounds(evidence: Evidence, name: str) -> tuple[float, float] | None:
@@ -134,7 +143,8 @@ def _beyond(known: list[NumberCounts], found: NumberCounts, bounds: tuple[float,
         rows = int(found.counts[chosen].sum())
         if rows:
             beyond = far / length if np.isfinite(far) and np.isfinite(length) else float("inf")
-            ends.append(Beyond(where + rounded, rows, of, chance_of_all(rows, of, total), beyond, bound))
+            only = float(found.values[chosen][0]) if chosen.sum() == 1 and rows >= SEVERAL else None
+            ends.append(Beyond(where + rounded, rows, of, chance_of_all(rows, of, total), beyond, bound, only))
     return ends
 
 
@@ -144,7 +154,9 @@ def _range_finding(name: str, end: Beyond, alpha: float, *, grouped: bool) -> Me
     told = f"{end.rows:,} of {end.of:,} values lie {end.where}"
     if end.chance < alpha and (not grouped or end.reach > FAR):
         message = f"{told}; fresh real rows would not (chance {end.chance:.1g})"
-        return violation("out_of_range_share", name, share, message)
+        found = violation("out_of_range_share", name, share, message)
+        is_code = end.only is not None and end.reach > FAR
+        return replace(found, details={"only": f"{end.only:.15g}"}) if is_code else found
     why = "as holdout rows do" if grouped else f"as fresh real rows may (chance {end.chance:.2g})"
     return by_chance("out_of_range_share", name, share, f"{told}, {why}")
 
@@ -248,7 +260,11 @@ def _unseen(
     rare = all(chance_of_all(n, synthetic.of, known.of) >= LIKELY for n in unseen.values())
     if severity and (singles or fresh_rate or rare):
         return [by_chance("unseen_category_share", name, share, message)]
-    return [violation("unseen_category_share", name, share, message, severity)]
+    found = violation("unseen_category_share", name, share, message, severity)
+    most, count = max(unseen.items(), key=lambda item: item[1])
+    if most.strip().casefold() in PLACEHOLDERS and count >= MOST_OF_THEM * rows:
+        return [replace(found, details={"placeholder": most})]
+    return [replace(found, details={"misspelt": slips.categories})] if slipped else [found]
 
 
 @dataclass(frozen=True, slots=True)
