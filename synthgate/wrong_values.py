@@ -42,6 +42,11 @@ def written_wrongly(checks: Mapping[str, CheckResult]) -> list[Diagnosis]:
             (column, *_) = finding.measured.columns
             sentence = f"{column} has the opposite sign (its shape is right)"
             out.append(_made("flipped sign", sentence, "fidelity.columns", column))
+    repeated = checks.get("coverage.modes")
+    for finding in repeated.findings if repeated else ():
+        if finding.status is Status.FAIL and finding.measured.metric == "repeated_rows":
+            sentence = f"rows are written more than once: {finding.measured.message}"
+            out.append(_made("repeated rows", sentence, "coverage.modes"))
     return out
 
 
@@ -80,5 +85,5 @@ def _failing(checks: Mapping[str, CheckResult], check_id: str) -> Iterator[Findi
             yield finding
 
 
-def _made(name: str, sentence: str, check_id: str, column: str) -> Diagnosis:
-    return Diagnosis(name=name, sentence=sentence, confidence="clear", checks=(check_id,), columns=(column,))
+def _made(name: str, sentence: str, check_id: str, *columns: str) -> Diagnosis:
+    return Diagnosis(name=name, sentence=sentence, confidence="clear", checks=(check_id,), columns=columns)

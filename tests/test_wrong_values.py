@@ -85,6 +85,15 @@ def test_lost_decimals_fail_where_they_are_coarse_and_are_told_where_they_are_no
     assert verdict.passed
 
 
+def test_rows_that_are_written_twice_are_named_and_natural_repeats_are_not():
+    half = population(2, 400)
+    twice = evaluate(population(1, 800), pa.concat_tables([half, half]), only=["coverage.modes"])
+    assert [d.name for d in twice.diagnosis] == ["repeated rows"]
+    few = ["town"]
+    assert evaluate(population(1, 800).select(few), population(2, 800).select(few), only=["coverage.modes"]).passed
+    assert evaluate(population(1, 800), population(2, 800), only=["coverage.modes"]).passed
+
+
 def test_fresh_rows_lose_no_decimals_and_have_no_diagnosis():
     for seed in range(5):
         verdict = evaluate(population(seed, 200), population(seed + 50, 200), only=LIGHT)
