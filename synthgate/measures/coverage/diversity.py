@@ -170,7 +170,7 @@ def _repeated(fresh: Float32Array, synthetic: Float32Array) -> Measured:
     n = len(fresh)
     excess = max(0, shares["synthetic"] - shares["fresh"]) / n
     z = z_value(looks=FINDINGS) * 2**0.5
-    low, high = newcombe((shares["synthetic"], n), (shares["fresh"], n), z)
+    low, high = newcombe((shares["synthetic"], shares["fresh"]), (n, n), z)
     return Measured(
         metric="repeated_rows",
         message=(
