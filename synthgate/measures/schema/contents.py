@@ -89,7 +89,7 @@ class Beyond:
     bound : float
         The end of the known range.
     only : float or None
-        The one value that all of these rows hold, where they are several.
+        The one value that nearly all of these rows hold, where they are several.
     """
 
     where: str
@@ -143,7 +143,9 @@ def _beyond(known: list[NumberCounts], found: NumberCounts, bounds: tuple[float,
         rows = int(found.counts[chosen].sum())
         if rows:
             beyond = far / length if np.isfinite(far) and np.isfinite(length) else float("inf")
-            only = float(found.values[chosen][0]) if chosen.sum() == 1 and rows >= SEVERAL else None
+            most = int(np.argmax(np.where(chosen, found.counts, 0)))
+            is_one = found.counts[most] >= max(SEVERAL, MOST_OF_THEM * rows)
+            only = float(found.values[most]) if is_one else None
             ends.append(Beyond(where + rounded, rows, of, chance_of_all(rows, of, total), beyond, bound, only))
     return ends
 
