@@ -110,8 +110,9 @@ def _distance(
 
 def multiples(counts: NumberCounts, base: float) -> float:
     """Return the share of values that are multiples of a base, rounding errors allowed for."""
-    parts = counts.values / base
-    is_multiple = np.abs(parts - np.round(parts)) < 1e-6
+    with np.errstate(over="ignore", invalid="ignore"):  # beyond the range every number is whole
+        parts = counts.values / base
+        is_multiple = ~(np.abs(parts - np.round(parts)) >= 1e-6)
     return float(counts.counts[is_multiple].sum()) / counts.total
 
 
