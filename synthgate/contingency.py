@@ -60,7 +60,7 @@ class Coding:
             return cls(column, edges, 0, fold.astype(np.int64))
         categories = len(column.categories) if len(column.categories) <= FINE_CATEGORIES else column.shown
         known = np.minimum(np.arange(categories + 1), column.shown)
-        return cls(column, column.edges, categories, np.append(known, [column.shown + 1, column.shown + 2]))
+        return cls(column, column.edges, categories, np.append(known, [column.unseen, column.n_codes - 1]))
 
     @property
     def size(self) -> int:
@@ -84,7 +84,9 @@ class Coding:
                 out[start : start + BLOCK] = codes
             return out
         ranks = self.column.ranks(column.labels)
-        known = np.where(ranks < 0, self.categories + 1, np.minimum(ranks, self.categories))
+        shared = self.column.open and self.categories == self.column.shown
+        unseen = self.categories if shared else self.categories + 1
+        known = np.where(ranks < 0, unseen, np.minimum(ranks, self.categories))
         table: Codes = np.append(known, self.size - 1).astype(small)
         return table[column.codes]
 

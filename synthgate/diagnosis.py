@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from synthgate.findings import CheckResult, Diagnosis, Finding, Json, Status
+from synthgate.wrong_values import remaining, written_wrongly
 
 Confidence: TypeAlias = 'Literal["clear", "likely"]'
 
@@ -82,9 +83,10 @@ def diagnose(checks: Iterable[CheckResult]) -> tuple[Diagnosis, ...]:
     checks : iterable of CheckResult
     """
     facts = Facts({check.id: check for check in checks})
-    found: list[Diagnosis] = []
+    found = written_wrongly(facts.checks)
     for mode in MODES:
         found += mode(facts, tuple(found))
+    found += remaining(facts.checks, {column for d in found for column in d.columns})
     merged = [_merged([d for d in found if d.name == name]) for name in dict.fromkeys(d.name for d in found)]
     return tuple(sorted(merged, key=lambda d: d.confidence != "clear"))
 

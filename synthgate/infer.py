@@ -14,7 +14,14 @@ from synthgate.values import LabelCounts, NumberCounts
 if TYPE_CHECKING:
     import pyarrow as pa
 
-DATE_LAYOUTS = (None, "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y-%m-%d %H:%M", "%m/%d/%Y %H:%M:%S", "%d-%b-%Y")
+DAYS = ("%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%y")
+DATE_LAYOUTS = (
+    None,
+    *DAYS,
+    "%d-%b-%Y",
+    "%d-%b-%y",
+    *(f"{day} {time}" for day in ("%Y-%m-%d", *DAYS) for time in ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p")),
+)
 ID_NAME = re.compile(
     r"(^|[_\s.-])(id|ids|key|uuid|guid|index|rowid)$|[a-z](Id|ID|Key)$|^(id|uuid|guid|index)$", re.IGNORECASE
 )

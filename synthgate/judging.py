@@ -105,8 +105,10 @@ def _blank(check: DeclaredCheck) -> CheckResult:
 
 
 def _judge_finding(check: DeclaredCheck, found: Measured, waivers: Waivers) -> Finding:
-    if found.not_assessed is not None or found.estimate is None:
+    if found.not_assessed is not None or (found.judged and found.estimate is None):
         return Finding(measured=found, status=Status.NOT_ASSESSED)
+    if found.estimate is None:
+        return Finding(measured=found, status=Status.PASS)
     limit = found.limit or check.each
     if not found.judged or not limit.as_dict():
         return Finding(measured=replace(found, judged=False), status=Status.PASS)

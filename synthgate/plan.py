@@ -25,6 +25,13 @@ PAIR_CATEGORIES = 40
 WHOLE_FROM = 1e15
 RARE_BELOW = 10
 """A value of fewer real rows is told nowhere."""
+OPEN_SHARE = 0.01
+"""Share of real rows with a category that occurs once, from which on fresh rows hold many that real lacks."""
+THINNINGS = 8
+MOST_RANKED = 2_000
+CURSE = 0.014
+"""Share of rows by which categories chosen for their frequency may be more frequent in half of the rows that chose them
+than in the other half; with all rows the two differ by a factor of the square root of two less, by 0.01."""
 
 Canonical = Numbers | Labels
 
@@ -48,9 +55,13 @@ class ColumnPlan:
     fine_edges : float64 array
         Inner bin edges for the column's own distribution (continuous roles).
     categories : tuple of str
-        The real categories, most frequent first (discrete roles).
+        The real categories (discrete roles): first those with a code of their own, each part most frequent first,
+        unless so many are about equally frequent that their order is a matter of chance.
     shown : int
         How many of `categories` have a code of their own in pair tables; the rest share one.
+    open : bool
+        Whether fresh real rows would hold categories that real lacks: some of its own occur once (Good 1953, Biometrika
+        40, 237-264). Such rows share a code with those of the categories that have none of their own.
     pool : str or None
         The last of `categories`, as which every label that is none of them is read; None where labels stay.
     """
@@ -66,6 +77,7 @@ class ColumnPlan:
     fine_edges: NDArray[np.float64]
     categories: tuple[str, ...] = ()
     shown: int = 0
+    open: bool = False
     pool: str | None = None
 
     @property
@@ -77,6 +89,11 @@ class ColumnPlan:
     def n_codes(self) -> int:
         """Codes in pair tables: bins or categories, then ``other``, ``unseen`` (discrete), then missing."""
         return len(self.edges) + 2 if self.role.is_continuous else self.shown + 3
+
+    @property
+    def unseen(self) -> int:
+        """The pair code of categories that real does not have (discrete roles)."""
+        return self.shown if self.open else self.shown + 1
 
     def code_labels(self) -> list[str]:
         """Return what each pair code stands for, in plain words."""
@@ -124,7 +141,7 @@ class ColumnPlan:
     def label_codes(self, labels: pa.Array) -> NDArray[np.intp]:
         """Return the pair code of every label."""
         ranks = self.ranks(labels)
-        return np.where(ranks < 0, self.shown + 1, np.minimum(ranks, self.shown))
+        return np.where(ranks < 0, self.unseen, np.minimum(ranks, self.shown))
 
 
 @dataclass(frozen=True)
@@ -274,10 +291,10 @@ def plan_column(
             fine_edges=quantile_edges(values, FINE_BINS, dates=dates),
         )
     categories: tuple[str, ...] = ()
+    shown, is_open = 0, False
     if role.is_discrete:
-        order = np.argsort(-values.counts, kind="stable")
+        order, shown, is_open = _own_codes(values.counts)
         categories = tuple(values.labels.take(order).to_pylist())
-    shown = min(len(categories), PAIR_CATEGORIES)
     return ColumnPlan(
         name=name,
         role=role,
@@ -288,7 +305,48 @@ def plan_column(
         fine_edges=none,
         categories=categories,
         shown=shown,
+        open=is_open,
     )
+
+
+def _own_codes(counts: NDArray[np.int64]) -> tuple[NDArray[np.intp], int, bool]:
+    """Return an order of the categories, how many of the first get a code of their own, and whether there are more.
+
+    Up to 40 all have one, most frequent first. Of more, those come first whose rank is no matter of chance: the most
+    frequent of many about equally frequent ones owe their rank to chance and are rarer among fresh rows. The other
+    places go to categories in the order of the table of values, which does not depend on how frequent they are, unless
+    fresh rows hold many that real lacks.
+    """
+    order, once = np.argsort(-counts, kind="stable"), int((counts == 1).sum())
+    if len(counts) <= PAIR_CATEGORIES:
+        return order, len(counts), once > 0
+    sure = _sure_ranks(counts[order])
+    if once > OPEN_SHARE * counts.sum():
+        return order, min(sure, int((counts >= RARE_BELOW).sum())), True
+    fill = np.sort(order[sure:])[: PAIR_CATEGORIES - sure]
+    first = np.concatenate([order[:sure], fill])
+    return np.concatenate([first, order[~np.isin(order, first)]]), PAIR_CATEGORIES, once > 0
+
+
+def _sure_ranks(counts: NDArray[np.int64]) -> int:
+    """Return how many categories can be chosen for their frequency, so that they stay as frequent among fresh rows.
+
+    The rows are parted into halves at random: those that are most frequent in one half are counted in the other.
+
+    Parameters
+    ----------
+    counts : int64 array
+        Falling.
+    """
+    top, total = counts[:MOST_RANKED], int(counts.sum())
+    rng = np.random.default_rng(total)
+    ranks = np.arange(1, PAIR_CATEGORIES + 1)
+    excess = np.zeros(PAIR_CATEGORIES)
+    for _ in range(THINNINGS):
+        half = rng.binomial(top, 0.5)
+        best = np.argsort(-half, kind="stable")[:PAIR_CATEGORIES]
+        excess += np.cumsum(2 * half[best] - top[best]) / (THINNINGS * total / 2)
+    return int(np.max(ranks[excess <= CURSE], initial=0))
 
 
 def roles_of(plan: Plan) -> Mapping[str, Role]:

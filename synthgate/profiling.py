@@ -148,7 +148,7 @@ def _labels(plan: ColumnPlan, counts: ColumnCounts, k: int) -> _Column:
     rare = labels.total - sum(kept.values())
     shown = min(len(kept) + (1 if rare else 0), PAIR_CATEGORIES)
     named = {**kept, pool: rare} if rare else kept
-    plan = replace(plan, categories=tuple(named), shown=shown, pool=pool if rare else None)
+    plan = replace(plan, categories=tuple(named), shown=shown, open=False, pool=pool if rare else None)
     import pyarrow as pa
 
     values = LabelCounts.of(pa.array(list(named), pa.string()), np.array(list(named.values()), np.int64))

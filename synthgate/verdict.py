@@ -13,6 +13,11 @@ SCHEMA_VERSION = 1
 """Of ``result.json``; raised when a key is removed or changes its meaning."""
 
 
+FORM = ("schema", "constraints", "review")
+"""Families that a few rows can pass, whatever they hold."""
+DECIDED = (Status.PASS, Status.WARN, Status.FAIL)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
     """The outcome of a run, its checks and what was judged.
@@ -97,11 +102,18 @@ def blocks(check: CheckResult) -> bool:
 
 
 def conclude(checks: tuple[CheckResult, ...]) -> Outcome:
-    """Add the checks up: fail goes before incomplete, incomplete before pass. Nothing assessed is no pass."""
+    """Add the checks up: fail goes before incomplete, incomplete before pass.
+
+    Nothing assessed is no pass, nor is a table so small that no column was compared and nothing but its form decided.
+    """
     if any(blocks(check) for check in checks):
         return Outcome.FAIL
     if all(check.status is Status.NOT_ASSESSED for check in checks):
         return Outcome.INCOMPLETE
     if any(check.required and check.status in (Status.NOT_ASSESSED, Status.INCONCLUSIVE) for check in checks):
+        return Outcome.INCOMPLETE
+    beyond = [check for check in checks if check.family not in FORM]
+    compared = [check for check in beyond if check.id == "fidelity.columns" and check.score is None]
+    if compared and not any(check.status in DECIDED for check in beyond):
         return Outcome.INCOMPLETE
     return Outcome.PASS

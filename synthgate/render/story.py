@@ -187,6 +187,8 @@ def opening(verdict: Verdict) -> str:
         return f"Do not use {these} in place of the real one yet: {len(failed):,} of {checks} {verb}, in {where}."
     if verdict.outcome is Outcome.INCOMPLETE:
         needed = [check for check in left_open(verdict) if check.required]
+        if not needed:
+            return f"Not decided: nothing fails, but the rows decide nothing beyond the form of {the}; give more rows."
         verb = "is" if len(needed) == 1 else "are"
         return f"Not decided: nothing fails, but {len(needed):,} of {checks} {verb} required and still open."
     passed = f"{counted.get(Status.PASS, 0):,} of {checks} passed"

@@ -186,10 +186,11 @@ def _not_text(file: SourceFile) -> DataError | None:
             try:
                 line.decode("utf-8")
             except UnicodeDecodeError as error:
+                encoding = "utf-16le" if b"\0" in line else "latin1"
                 return DataError(
                     f"{file.where}, line {number:,}",
                     f"found the byte 0x{line[error.start]:02x}, which is not UTF-8; expected text encoded as UTF-8",
-                    "save the file as UTF-8, for instance with: iconv -f latin1 -t utf-8",
+                    f"save the file as UTF-8, for instance with: iconv -f {encoding} -t utf-8",
                 )
     return None
 

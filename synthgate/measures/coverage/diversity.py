@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 
 from synthgate.counts import GROUPS, row_groups
 from synthgate.encoding import Float32Array
-from synthgate.findings import Estimate, Measured
+from synthgate.findings import Estimate, Limit, Measured
 from synthgate.statistics.distances import FloatArray
-from synthgate.statistics.intervals import LEVEL
+from synthgate.statistics.intervals import LEVEL, newcombe, z_value
 
 NEIGHBOURS = 5
 MAX_ROWS = 2_000
 MIN_ROWS = 100
 MIN_REGION_ROWS = 10
 CLOSE = 1e-5
-FINDINGS = 2
+FINDINGS = 3
+LEAST_UNREPEATED = 0.9
 
 BoolArray = NDArray[np.bool_]
 
@@ -73,7 +74,7 @@ def draw(real: int, synthetic: int, holdout: int, rng: np.random.Generator) -> D
 
 
 def findings(real: Float32Array, fresh: Float32Array, synthetic: Float32Array, regions: Regions) -> list[Measured]:
-    """Return the coverage of real neighbourhoods and the number of distinct rows, over those of fresh real rows.
+    """Return the coverage of real neighbourhoods and the distinct and the repeated rows, next to fresh real rows.
 
     Parameters
     ----------
@@ -92,7 +93,7 @@ def findings(real: Float32Array, fresh: Float32Array, synthetic: Float32Array, r
         between = _distances(rows, rows)
         np.fill_diagonal(between, np.inf)
         alike[name] = _by_group(between <= near)
-    return [_coverage(inside, regions), _distinct(alike, regions)]
+    return [_coverage(inside, regions), _distinct(alike, regions), _repeated(fresh, synthetic)]
 
 
 def _distances(a: Float32Array, b: Float32Array) -> Float32Array:
@@ -160,6 +161,35 @@ def _distinct(alike: dict[str, FloatArray], regions: Regions) -> Measured:
     )
 
 
+def _repeated(fresh: Float32Array, synthetic: Float32Array) -> Measured:
+    """Share of rows that equal another row, ids aside; they come at least in twos, so that the interval is widened."""
+    shares = {}
+    for name, rows in (("synthetic", synthetic), ("fresh", fresh)):
+        _, times = np.unique(rows, axis=0, return_counts=True)
+        shares[name] = int(times[times > 1].sum())
+    n = len(fresh)
+    excess = max(0, shares["synthetic"] - shares["fresh"]) / n
+    z = z_value(looks=FINDINGS) * 2**0.5
+    low, high = newcombe((shares["synthetic"], shares["fresh"]), (n, n), z)
+    return Measured(
+        metric="repeated_rows",
+        message=(
+            f"{shares['synthetic'] / n:.1%} of {n:,} synthetic rows equal another one, "
+            f"of as many fresh real rows {shares['fresh'] / n:.1%}"
+        ),
+        estimate=Estimate(
+            value=1 - excess,
+            low=min(1.0, 1 - high),
+            high=min(1.0, 1 - low),
+            method=f"Newcombe, z = {z:.2f} for rows in twos",
+            ceiling=1.0,
+            floor=0.0,
+        ),
+        limit=Limit(min=LEAST_UNREPEATED),
+        details={"repeated_share": shares["synthetic"] / n, "repeated_share_fresh": shares["fresh"] / n, "rows": n},
+    )
+
+
 def _without(counts: FloatArray) -> FloatArray:
     """Return the mean of one over one plus the row's like, with one random group of rows left out at a time."""
     groups = row_groups(0, len(counts))
@@ -177,7 +207,7 @@ def _ratio(value: float, left_out: Sequence[FloatArray]) -> Estimate:
         value=min(1.0, value),
         low=min(1.0, max(0.0, value - half)),
         high=min(1.0, value + half),
-        method="delete-a-group jackknife, Student's t, 95 % for both",
+        method="delete-a-group jackknife, Student's t, 95 % for all",
         ceiling=1.0,
         floor=0.0,
     )

@@ -16,7 +16,7 @@ from synthgate.encoding import Float32Array, vectors
 from synthgate.findings import Measured, Measurement
 from synthgate.measures.coverage import diversity
 from synthgate.measures.coverage.shares import Cell, judge_cells
-from synthgate.plan import format_value
+from synthgate.plan import RARE_BELOW, format_value
 from synthgate.threads import spread
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _diversity(
     fresh = (held if drawn.has_holdout else coded["real"])[drawn.fresh]
     regions = diversity.Regions(nearest(real, centres), nearest(synthetic, centres), words)
     found = diversity.findings(real, fresh, synthetic, regions)
-    covered, distinct = (f.estimate.value if f.estimate else 0.0 for f in found)
+    covered, distinct = (f.estimate.value if f.estimate else 0.0 for f in found[:2])
     told = f"rows reach {covered:.0%} of the neighbourhoods that fresh real rows reach, and are {distinct:.0%}"
     return found, f"; synthetic {told} as distinct ({len(real):,} of each)"
 
@@ -147,4 +147,6 @@ def _value_words(evidence: Evidence, name: str, rows: NDArray[np.bool_], inside:
         low, high = np.quantile(values, [0.1, 0.9])
         return f"about {format_value(low, plan.role)} to {format_value(high, plan.role)}"
     top = int(np.argmax(inside))
+    if int((plan.encode(column) == top).sum()) < RARE_BELOW:
+        return "= (a rare value)"
     return f"= {plan.code_labels()[top]}"

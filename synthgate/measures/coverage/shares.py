@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from synthgate.evidence import Evidence
 
 MIN_EXPECTED = 5.0
+LEAST_KNOWN = 10
+"""Known values of a column below which their shares tell nothing."""
 SMALL_CELL = 10
 TAILS = (0.01, 0.05)
 RARE_SHARE = 0.05
@@ -64,7 +66,7 @@ def judge_cells(cells: Iterable[Cell], noun: str) -> Measurement:
     over all cells. Cells expected fewer than five times are left out: their absence says nothing.
     """
     every = list(cells)
-    tested = [cell for cell in every if cell.expected >= MIN_EXPECTED]
+    tested = [cell for cell in every if cell.expected >= MIN_EXPECTED and cell.known_of >= LEAST_KNOWN]
     if not tested:
         return Measurement.missing(f"no {noun} is expected often enough to be missed at this size")
     z = z_value(looks=len(tested)) * np.sqrt(dispersion(tested))
@@ -118,7 +120,7 @@ def overdispersion(held: NDArray[np.int64], known: NDArray[np.int64], share: NDA
 def _skipped(cells: list[Cell], noun: str) -> tuple[Skip, ...]:
     few: dict[str, int] = {}
     for cell in cells:
-        if cell.expected < MIN_EXPECTED:
+        if cell.expected < MIN_EXPECTED or cell.known_of < LEAST_KNOWN:
             few[cell.column] = few.get(cell.column, 0) + 1
     return tuple(Skip(column, f"{n} {noun}s expected fewer than 5 times") for column, n in few.items())
 

@@ -11,6 +11,7 @@ from synthgate.catalogue import Options, measure
 from synthgate.counts import ColumnCounts
 from synthgate.findings import Estimate, Json, Ledger, Limit, Measured, Measurement, Position, Skip
 from synthgate.measures.fidelity import compatible
+from synthgate.measures.fidelity.decimals import decimals_kept
 from synthgate.measures.fidelity.traits import traits
 from synthgate.plan import ColumnPlan, bin_labels
 from synthgate.roles import Role
@@ -36,6 +37,8 @@ from synthgate.statistics.positions import average, place
 if TYPE_CHECKING:
     from synthgate.evidence import Evidence
 
+LEAST_VALUES = 10
+"""Values of a column, in real and expected in synthetic, below which its distribution tells nothing."""
 LEAST_SCALE = 0.2
 MOST_SCALE = 0.5
 DRIFT_Z = 3.0
@@ -79,21 +82,31 @@ def columns(evidence: Evidence, options: Options) -> Measurement:
     known: dict[str, float] = {}
     gaps: list[float] = []
     for name in names:
+        if _few(evidence, name):
+            findings.append(_missing(evidence.plan[name], *_counts(evidence, name), z))
+            skipped.append(Skip(name, f"fewer than {LEAST_VALUES} values are there, or are to be expected"))
+            continue
         found, shape, complement = _column(evidence, evidence.plan[name], z)
         findings.extend(found)
         shapes.append(shape)
         known |= {name: complement} if complement is not None else {}
         gaps.append(_gap(evidence, name, shape=True))
+    if not shapes:
+        return Measurement(
+            reason="no column has values enough to compare; only what is missing was",
+            findings=tuple(findings),
+            ledger=Ledger(0, tuple(skipped)),
+        )
     score = average(shapes, z=z, least=LEAST_SCALE / 2, gap=sum(gaps) / len(gaps))
     at = score.position.value if score.position else score.value
     return Measurement(
         reason=(
-            f"{len(names)} columns score {score.value:.3f} on average, "
+            f"{len(shapes)} columns score {score.value:.3f} on average, "
             f"{at:.0%} of the way from careless to fresh real rows"
         ),
         findings=tuple(findings),
         score=score,
-        ledger=Ledger(len(names), tuple(skipped)),
+        ledger=Ledger(len(shapes), tuple(skipped)),
         power=_power(evidence, z),
         details={"sdmetrics": compatible.column_shapes(evidence, known)},
     )
@@ -111,11 +124,26 @@ def _subjects(evidence: Evidence) -> tuple[list[str], list[Skip]]:
             skipped.append(Skip(name, f"{plan.role} columns have no distribution to compare"))
         elif real.values.overflowed or synthetic.values.overflowed:
             skipped.append(Skip(name, "too many distinct values to count"))
-        elif not real.present:
-            skipped.append(Skip(name, "all missing in real"))
         else:
             names.append(name)
     return names, skipped
+
+
+def _few(evidence: Evidence, name: str) -> bool:
+    """Whether a column has few values: in real, or so that few synthetic rows should have one."""
+    real = evidence.real.counts.columns[name]
+    expected = real.present * evidence.synthetic.rows / max(1, real.rows)
+    return min(real.present, expected) < LEAST_VALUES
+
+
+def _counts(evidence: Evidence, name: str) -> tuple[ColumnCounts, ColumnCounts, ColumnCounts | None]:
+    """Return a column's counts in real, synthetic and holdout."""
+    held = evidence.holdout
+    return (
+        evidence.real.counts.columns[name],
+        evidence.comparable(evidence.synthetic, name),
+        evidence.comparable(held, name) if held and name in held.counts.columns else None,
+    )
 
 
 def _gap(evidence: Evidence, name: str, *, shape: bool) -> float:
@@ -128,10 +156,7 @@ def _gap(evidence: Evidence, name: str, *, shape: bool) -> float:
 
 def _column(evidence: Evidence, plan: ColumnPlan, z: float) -> tuple[list[Measured], Estimate, float | None]:
     """Return a column's findings, the estimate of its shape, and what SDMetrics calls its shape."""
-    real = evidence.real.counts.columns[plan.name]
-    synthetic = evidence.comparable(evidence.synthetic, plan.name)
-    held = evidence.holdout
-    holdout = evidence.comparable(held, plan.name) if held and plan.name in held.counts.columns else None
+    real, synthetic, holdout = _counts(evidence, plan.name)
     cells = cells_of(plan, real, synthetic, holdout)
     if not synthetic.present:
         return (*_all_missing(plan), None)
@@ -157,7 +182,8 @@ def _column(evidence: Evidence, plan: ColumnPlan, z: float) -> tuple[list[Measur
     if spread > 0 and np.isfinite(gap / spread):
         shown.append(_shown(plan, "wasserstein_distance", gap / spread, "real standard deviations"))
     found = [_finding("ks_complement", plan, shape, details), _finding("binned_tv_complement", plan, estimate, {})]
-    return [*found, missing, *shown], shape, shape.value
+    lost = decimals_kept(plan, real.numbers, synthetic.numbers, z)
+    return [*found, missing, *([lost] if lost else []), *shown], shape, shape.value
 
 
 def _shown(plan: ColumnPlan, metric: str, value: float, unit: str) -> Measured:

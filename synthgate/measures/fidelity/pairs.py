@@ -165,8 +165,7 @@ def _subjects(evidence: Evidence) -> tuple[list[PairName], list[Skip]]:
     pairs_there = list(evidence.pairs["real"].pairs)
     flat = [name for name in dict.fromkeys(name for pair in pairs_there for name in pair) if _is_flat(evidence, name)]
     names = [pair for pair in pairs_there if pair in synthetic and not set(pair) & set(flat)]
-    skipped = dict.fromkeys(flat, "constant in real: its pairs hold no dependence")
-    left_out = [Skip(name, reason) for name, reason in skipped.items()]
+    left_out = [Skip(name, _why_flat(evidence, name)) for name in flat]
     left_out += [Skip(c.name, f"{c.role} columns enter no pair") for c in evidence.plan.columns if not c.is_paired]
     return names, left_out
 
@@ -178,6 +177,12 @@ def _is_flat(evidence: Evidence, name: str) -> bool:
         return False
     seen = int((code_counts(evidence.plan[name], column) > 0).sum())
     return seen + (column.missing > 0) < 2
+
+
+def _why_flat(evidence: Evidence, name: str) -> str:
+    if len(evidence.plan[name].categories) > 1:
+        return f"each of its categories has fewer than {SMALL_CELL} real rows: its pairs can tell no dependence"
+    return "constant in real: its pairs hold no dependence"
 
 
 def _uncertainty(evidence: Evidence, found: PairScore, side: str, entropies: Entropies) -> Json:

@@ -36,8 +36,9 @@ def traits(plan: ColumnPlan, real: NumberCounts, synthetic: NumberCounts) -> dic
     -------
     dict
         ``scaled_by``: a factor that maps real values onto synthetic ones; ``shifted_by``: a constant that does
-        (days for dates); ``rounded_to``: a base whose multiples are far more frequent than in real, with both
-        shares; ``spikes``: the share of rows on the frequent real values, on both sides, when most of it is lost.
+        (days for dates); ``negated``: the signs are the opposite ones; ``rounded_to``: a base whose multiples are far
+        more frequent than in real, with both shares; ``spikes``: the share of rows on the frequent real values, on
+        both sides, when most of it is lost.
     """
     real, synthetic = real.finite(), synthetic.finite()
     if not real.total or not synthetic.total:
@@ -64,6 +65,10 @@ def _moved(plan: ColumnPlan, real: NumberCounts, synthetic: NumberCounts) -> tup
     allowed = min(allowed, REST * before)
     here, there = real.quantiles(QUANTILES), synthetic.quantiles(QUANTILES)
     tried: list[tuple[float, str, float]] = []
+    if plan.role is Role.NUMERICAL and _opposite(real, synthetic):
+        distance = _distance(real, NumberCounts(synthetic.values[::-1], synthetic.counts[::-1]), np.negative, plan)
+        if distance <= allowed:
+            return "negated", -1.0
     factor = _factor(here, there) if plan.role is Role.NUMERICAL else None
     if factor is not None:
         tried.append((_distance(real, synthetic, lambda v: v / factor, plan), "scaled_by", factor))
@@ -73,6 +78,12 @@ def _moved(plan: ColumnPlan, real: NumberCounts, synthetic: NumberCounts) -> tup
         tried.append((_distance(real, synthetic, lambda v: v - shift, plan), "shifted_by", days))
     good = [item for item in tried if item[0] <= allowed]
     return min(good)[1:] if good else None
+
+
+def _opposite(real: NumberCounts, synthetic: NumberCounts) -> bool:
+    """Whether one side has no negative value and the other no positive one."""
+    ends = (real.values[0], -synthetic.values[-1]), (-real.values[-1], synthetic.values[0])
+    return any(min(pair) >= 0 for pair in ends)
 
 
 def _factor(here: FloatArray, there: FloatArray) -> float | None:
@@ -97,9 +108,11 @@ def _distance(
     return kolmogorov_smirnov(real, NumberCounts(values, synthetic.counts)).value
 
 
-def _share(counts: NumberCounts, base: float) -> float:
-    parts = counts.values / base
-    is_multiple = np.abs(parts - np.round(parts)) < 1e-6
+def multiples(counts: NumberCounts, base: float) -> float:
+    """Return the share of values that are multiples of a base, rounding errors allowed for."""
+    with np.errstate(over="ignore", invalid="ignore"):  # beyond the range every number is whole
+        parts = counts.values / base
+        is_multiple = ~(np.abs(parts - np.round(parts)) >= 1e-6)
     return float(counts.counts[is_multiple].sum()) / counts.total
 
 
@@ -112,7 +125,7 @@ def _rounded(plan: ColumnPlan, real: NumberCounts, synthetic: NumberCounts) -> d
     for base in bases:
         if base > (high - low) / 2:
             break
-        shares = (_share(real, base), _share(synthetic, base))
+        shares = (multiples(real, base), multiples(synthetic, base))
         gap = shares[1] - shares[0]
         if gap >= ROUND_GAP and shares[1] >= ROUND_TIMES * shares[0] and (best is None or gap >= best[0] - 0.02):
             best = (gap, base, *shares)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,16 @@ from synthgate.catalogue import Options, measure
 from synthgate.clusters import count_units, unit_labels
 from synthgate.counts import ColumnCounts
 from synthgate.findings import Ledger, Measured, Measurement, Severity, Skip
-from synthgate.measures.schema.structure import LIKELY, by_chance, chance_of_all, summed_up, violation
+from synthgate.measures.schema.slips import Spellings
+from synthgate.measures.schema.structure import (
+    LIKELY,
+    by_chance,
+    chance_of_all,
+    dealt_chance,
+    summed_up,
+    violation,
+)
+from synthgate.plan import OPEN_SHARE
 from synthgate.roles import Role
 from synthgate.values import LabelCounts, NumberCounts
 
@@ -22,9 +32,15 @@ if TYPE_CHECKING:
 
 ALPHA = 0.001
 FAR = 0.1
-SLIP_LENGTH = 4
+SEVERAL = 5
+PLACEHOLDERS = frozenset(
+    {"", "?", "-", "--", ".", "na", "n/a", "nan", "null", "none", "nil", "missing", "#n/a", "<na>"}
+)
+"""What programs write for a missing value, in lower case."""
+MOST_OF_THEM = 0.8
 MAX_MASKS = 5
 MIN_ROWS_FOR_MASKS = 50
+GOOD_TURING_Z = 3.3
 POOLED = "the profile does not name its rare categories, so that unknown ones cannot be told from them"
 
 
@@ -72,6 +88,8 @@ class Beyond:
         How far the farthest lies beyond, in lengths of the known range.
     bound : float
         The end of the known range.
+    only : float or None
+        The one value that nearly all of these rows hold, where they are several.
     """
 
     where: str
@@ -80,18 +98,13 @@ class Beyond:
     chance: float
     reach: float
     bound: float
+    only: float | None = None
 
 
 def _bounds(evidence: Evidence, name: str) -> tuple[float, float] | None:
     """Return the bounds that a profile gives in place of the real extremes."""
     gone = evidence.real.suppression
     return None if gone is None else gone.columns[name].bounds
-
-
-def _chance(rows: int, of: int, total: int) -> float:
-    """Return the chance that the `rows` largest of all values are among the `of` fresh ones, not the `total` known."""
-    steps = np.arange(min(rows, 10_000))
-    return float(np.exp(np.log((of - steps) / (total + of - steps)).sum()))
 
 
 def _by_units(evidence: Evidence, name: str, end: Beyond) -> Beyond:
@@ -106,7 +119,7 @@ def _by_units(evidence: Evidence, name: str, end: Beyond) -> Beyond:
         return end
     out = column.values < end.bound if end.where.startswith("below") else column.values > end.bound
     known = sum(count_units(evidence, side) for side in evidence.sides if side != "synthetic")
-    return replace(end, chance=_chance(len(np.unique(units[out])), count_units(evidence, "synthetic"), known))
+    return replace(end, chance=chance_of_all(len(np.unique(units[out])), count_units(evidence, "synthetic"), known))
 
 
 def _beyond(known: list[NumberCounts], found: NumberCounts, bounds: tuple[float, float] | None) -> list[Beyond]:
@@ -130,7 +143,10 @@ def _beyond(known: list[NumberCounts], found: NumberCounts, bounds: tuple[float,
         rows = int(found.counts[chosen].sum())
         if rows:
             beyond = far / length if np.isfinite(far) and np.isfinite(length) else float("inf")
-            ends.append(Beyond(where + rounded, rows, of, _chance(rows, of, total), beyond, bound))
+            most = int(np.argmax(np.where(chosen, found.counts, 0)))
+            is_one = found.counts[most] >= max(SEVERAL, MOST_OF_THEM * rows)
+            only = float(found.values[most]) if is_one else None
+            ends.append(Beyond(where + rounded, rows, of, chance_of_all(rows, of, total), beyond, bound, only))
     return ends
 
 
@@ -140,7 +156,9 @@ def _range_finding(name: str, end: Beyond, alpha: float, *, grouped: bool) -> Me
     told = f"{end.rows:,} of {end.of:,} values lie {end.where}"
     if end.chance < alpha and (not grouped or end.reach > FAR):
         message = f"{told}; fresh real rows would not (chance {end.chance:.1g})"
-        return violation("out_of_range_share", name, share, message)
+        found = violation("out_of_range_share", name, share, message)
+        is_code = end.only is not None and end.reach > FAR
+        return replace(found, details={"only": f"{end.only:.15g}"}) if is_code else found
     why = "as holdout rows do" if grouped else f"as fresh real rows may (chance {end.chance:.2g})"
     return by_chance("out_of_range_share", name, share, f"{told}, {why}")
 
@@ -151,9 +169,10 @@ def categories(evidence: Evidence, options: Options) -> Measurement:
 
     The chance that a fresh row shows an unknown category is estimated by the share of known rows
     whose category occurs once (Good 1953, Biometrika 40, 237-264), and by the share of holdout rows
-    whose category real does not have, whichever is larger. A misspelling of a known category fails at
-    one row. A few rows of an otherwise unknown one are told: as a warning, unless each unknown category alone is as
-    rare as one that known rows miss by chance, or real has categories as rare.
+    whose category real does not have, whichever is larger; it must not be one that a random deal of all rows to the two
+    tables would explain either (:func:`dealt_chance`). A misspelling of a known category fails at one row, unless real
+    categories that occur once resemble others too. A few rows of an otherwise unknown one are told: as a warning,
+    unless each unknown category alone is as rare as one that known rows miss by chance, or real has categories as rare.
     """
     every = [n for n in evidence.shared if evidence.plan[n].role.is_discrete]
     if not every:
@@ -225,47 +244,68 @@ def _unseen(
     rows = sum(unseen.values())
     if not rows:
         return []
-    slips = {label: _slip_of(label, labels) for label in unseen}
-    slips = {label: right for label, right in slips.items() if right}
+    slips = _slips(known, labels, unseen, synthetic.of)
     share = min(1.0, rows / synthetic.of)
     singles = int((known.labels.counts == 1).sum())
     rate = min(1.0, max((singles + 1) / known.of, fresh_rate))
     chance = float(bdtrc(min(rows, synthetic.of) - 1, synthetic.of, rate))
+    if chance < alpha:
+        chance = max(chance, dealt_chance(known.labels + synthetic.labels, rows, synthetic.of, known.of))
     several = "a category" if len(unseen) == 1 else f"{len(unseen):,} categories"
     message = f"{rows:,} {synthetic.noun} hold {several} that real does not have"
-    if slips:
-        message += f"; {len(slips)} of them misspell a real category"
+    slipped = slips.chance < alpha
+    if slipped:
+        message += f"; {slips.categories:,} of them misspell a real category"
     elif chance >= alpha:
         message += f", as fresh real rows may (chance {chance:.2g})"
-    severity = None if slips or chance < alpha else Severity.WARN
+    severity = None if slipped or chance < alpha else Severity.WARN
     rare = all(chance_of_all(n, synthetic.of, known.of) >= LIKELY for n in unseen.values())
     if severity and (singles or fresh_rate or rare):
         return [by_chance("unseen_category_share", name, share, message)]
-    return [violation("unseen_category_share", name, share, message, severity)]
+    found = violation("unseen_category_share", name, share, message, severity)
+    most, count = max(unseen.items(), key=lambda item: item[1])
+    if most.strip().casefold() in PLACEHOLDERS and count >= MOST_OF_THEM * rows:
+        return [replace(found, details={"placeholder": most})]
+    return [replace(found, details={"misspelt": slips.categories})] if slipped else [found]
 
 
-def _slip_of(label: str, known: set[str]) -> str | None:
-    """Return the known category that `label` misspells: other case or spaces, or one letter off."""
-    plain = re.sub(r"\s+", " ", label.strip()).casefold()
-    for right in known:
-        other = re.sub(r"\s+", " ", right.strip()).casefold()
-        if plain == other or (min(len(plain), len(other)) >= SLIP_LENGTH and _one_letter_off(plain, other)):
-            return right
-    return None
+@dataclass(frozen=True, slots=True)
+class Slips:
+    """How many new categories misspell a known one, and how likely fresh real rows would hold as many such rows."""
+
+    categories: int
+    chance: float
 
 
-def _one_letter_off(a: str, b: str) -> bool:
-    """Whether `a` and `b` differ by one letter inserted, dropped or replaced; digits do not count as slips."""
-    if abs(len(a) - len(b)) > 1 or a == b or any(c.isdigit() for c in a + b):
-        return False
-    head = next((k for k, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-    return a[head + 1 :] == b[head + 1 :] or a[head:] == b[head + 1 :] or a[head + 1 :] == b[head:]
+def _slips(known: Seen, labels: set[str], unseen: Mapping[str, int], of: int) -> Slips:
+    """Compare the rows of misspellings with what real leads to expect.
+
+    Names of persons, places and goods resemble each other by nature. Where fresh rows bring further categories, the
+    share of known rows whose category occurs once and resembles another one is what they show of such rows. Where they
+    do not, or hardly (below one row in a hundred), and real holds no such category, the first one is a slip.
+    """
+    from scipy.special import bdtrc
+
+    spelt = Spellings(labels)
+    found = [label for label in unseen if spelt.slip(label)]
+    if not found:
+        return Slips(0, 1.0)
+    once = [label for label, n in known.labels.as_dict().items() if n == 1]
+    alike = sum(spelt.is_like_another(label) for label in once)
+    if not alike and len(once) <= OPEN_SHARE * known.of:
+        return Slips(len(found), 0.0)
+    rows = min(of, sum(unseen[label] for label in found))
+    # the share that singletons show of rows yet unseen has a variance of about their number and twice that of pairs
+    most = alike + 1 + GOOD_TURING_Z * np.sqrt(2 * alike)
+    return Slips(len(found), float(bdtrc(rows - 1, of, min(1.0, most / known.of))))
 
 
 @measure("schema.formats")
 def formats(evidence: Evidence, options: Options) -> Measurement:
     """Compare the shape of text: digits, letters and signs of ids and codes, where real has few shapes.
 
+    A code, whose one shape holds both letters and digits, fails at one value of another shape; other texts fail when
+    fresh rows would not hold as many (chance below 0.001: see :func:`chance_of_all`), and fewer are told as a warning.
     Ids of another shape are told as a warning, since numbering rows anew is harmless. A format that the metadata
     declares (``regex_format``) goes before the shapes of real, and a value that breaks it fails.
     """
@@ -290,11 +330,26 @@ def formats(evidence: Evidence, options: Options) -> Measurement:
         if wrong:
             shapes = ", ".join(sorted(known)[:3])
             message = f"{wrong:,} of {synthetic.present:,} values have another shape than {shapes}"
-            severity = Severity.WARN if evidence.plan[name].role is Role.ID else None
+            by_chance = (
+                not _is_code(known) and chance_of_all(wrong, synthetic.present, _present(evidence, name)) >= ALPHA
+            )
+            severity = Severity.WARN if by_chance or evidence.plan[name].role is Role.ID else None
             findings.append(violation("format_share", name, wrong / max(1, synthetic.present), message, severity))
     if not scored:
         return Measurement.missing("no text column of real has a fixed format")
     return summed_up(findings, "columns leave the real format", scored)
+
+
+def _is_code(shapes: set[str]) -> bool:
+    """Whether there is one shape, made of letters and digits: such values are codes, not words."""
+    (first, *more) = shapes
+    return not more and "9" in first and bool(re.search("[Aa]", first))
+
+
+def _present(evidence: Evidence, name: str) -> int:
+    """Return the known rows that have a value."""
+    sides = (evidence.real, evidence.holdout)
+    return sum(side.counts.columns[name].present for side in sides if side and name in side.counts.columns)
 
 
 def _off_pattern(name: str, pattern: str, real: ColumnCounts, synthetic: ColumnCounts) -> list[Measured]:

@@ -13,7 +13,7 @@ from synthgate.counts import ColumnCounts
 from synthgate.findings import Estimate, Ledger, Measured, Measurement, Severity
 from synthgate.measures.schema.gaps import gap_findings, is_wrong
 from synthgate.roles import Role
-from synthgate.values import NumberCounts
+from synthgate.values import LabelCounts, NumberCounts
 
 if TYPE_CHECKING:
     from synthgate.evidence import Evidence
@@ -23,6 +23,37 @@ if TYPE_CHECKING:
 ALPHA = 0.001
 LIKELY = 0.05
 """From this chance on, what fresh real rows would show, too, is told without a warning."""
+
+
+def dealt_chance(both: LabelCounts, rows: int, of: int, known: int) -> float:
+    """Bound the chance that categories which only fresh rows hold would have `rows` rows or more.
+
+    If all rows are of one kind, they are dealt at random to `known` and fresh ones: all `c` rows of a category are
+    fresh with the chance ``C(m, c) / C(N + m, c)``. Such categories' rows add up to `rows` with a chance of at most
+    ``exp(-t k) prod (1 + p (exp(t c) - 1))`` for every ``t >= 0`` (Chernoff 1952, Annals of Mathematical Statistics
+    23, 493-507; the deals of different categories are negatively associated). Rows of one category come together,
+    which a binomial count of rows does not allow for. Categories of `rows` rows or more are added one by one.
+
+    Parameters
+    ----------
+    both : LabelCounts
+        The categories of all rows.
+    rows : int
+    of, known : int
+        Fresh rows and known rows.
+    """
+    from scipy.special import gammaln
+
+    sizes, times = np.unique(both.counts[both.counts <= of], return_counts=True)
+    log_p = gammaln(of + 1) - gammaln(of - sizes + 1) - gammaln(known + of + 1) + gammaln(known + of - sizes + 1)
+    alone, small = sizes >= rows, sizes < rows
+    enough = float((times[alone] * np.exp(log_p[alone])).sum())
+    log_p, sizes, times = log_p[small], sizes[small], times[small]
+    tilt = np.geomspace(1e-3, 30, 120)[:, None]
+    # log(1 - p + p exp(t c)), where exp(t c) may overflow
+    parts = np.logaddexp(np.log1p(-np.exp(np.minimum(log_p, -1e-12))), log_p + tilt * sizes)
+    together = float(((parts * times).sum(axis=1) - tilt[:, 0] * rows).min())
+    return min(1.0, enough + float(np.exp(min(0.0, together))))
 
 
 def violation(
@@ -84,7 +115,11 @@ def columns(evidence: Evidence, options: Options) -> Measurement:
 
 @measure("schema.types")
 def types(evidence: Evidence, options: Options) -> Measurement:
-    """Compare what the columns store; a value that does not fit its role, or a fraction in whole numbers, fails."""
+    """Compare what the columns store; a value that does not fit its role, or a fraction in whole numbers, fails.
+
+    Numbers that real stores as floating point may merely happen to be whole: fractions fail there when fresh rows would
+    not hold as many (chance below 0.001: see :func:`chance_of_all`), and fewer are told as a warning.
+    """
     findings: list[Measured] = []
     there = set(evidence.synthetic.table.schema.names)
     names = [n for n in evidence.plan.names if n in there]
@@ -92,11 +127,24 @@ def types(evidence: Evidence, options: Options) -> Measurement:
         plan = evidence.plan[name]
         stored = kind_of(evidence.synthetic.table.schema.field(name).type)
         counts = evidence.synthetic.counts.columns.get(name)
-        findings.extend(_type_findings(plan, stored, counts, read_as_text=evidence.synthetic.table.as_text))
+        findings.extend(
+            _type_findings(plan, stored, counts, _whole(evidence, name), read_as_text=evidence.synthetic.table.as_text)
+        )
     return summed_up(findings, "columns store values of another type", len(names))
 
 
-def _type_findings(plan: ColumnPlan, stored: str, counts: ColumnCounts | None, *, read_as_text: bool) -> list[Measured]:
+def _whole(evidence: Evidence, name: str) -> int:
+    """Return in how many known rows a column holds a whole number; zero where the holdout holds a fraction."""
+    real = evidence.real.counts.columns.get(name)
+    held = evidence.holdout.counts.columns.get(name) if evidence.holdout else None
+    if real is None or (held is not None and _fractions(evidence.plan[name], held)):
+        return 0
+    return real.present + (held.present if held is not None else 0)
+
+
+def _type_findings(
+    plan: ColumnPlan, stored: str, counts: ColumnCounts | None, known: int, *, read_as_text: bool
+) -> list[Measured]:
     if counts is None:
         same = stored == plan.kind
         return [] if same else [violation("type", plan.name, 1.0, f"{stored} in synthetic, {plan.kind} in real")]
@@ -108,10 +156,16 @@ def _type_findings(plan: ColumnPlan, stored: str, counts: ColumnCounts | None, *
     fractions = _fractions(plan, counts)
     if fractions:
         message = f"{fractions:,} of {counts.rows:,} values have a fraction, real holds whole numbers only"
-        found.append(violation("fraction_share", plan.name, fractions / counts.rows, message))
+        may_be = plan.kind == "float" and chance_of_all(fractions, counts.present, known) >= ALPHA
+        severity = Severity.WARN if may_be else None
+        found.append(violation("fraction_share", plan.name, fractions / counts.rows, message, severity))
     if stored not in (plan.kind, "null") and not read_as_text:
-        harmless = {stored, plan.kind} <= {"integer", "float"} or plan.role is Role.BOOLEAN
-        message = f"stored as {stored}, real as {plan.kind}" + ("; the values themselves fit" if not found else "")
+        harmless = {stored, plan.kind} <= {"integer", "float"} or plan.role is Role.BOOLEAN or plan.kind == "null"
+        message = f"stored as {stored}, real as {plan.kind}"
+        if plan.kind == "null":
+            message = f"stored as {stored}; real has no value, and so no type"
+        elif not found:
+            message += "; the values themselves fit"
         severity = Severity.WARN if harmless else None
         found.append(violation("stored_type", plan.name, 1.0, message, severity))
     return found
