@@ -44,8 +44,10 @@ WHOLE, PART = "label_information", "label_information_in_a_part"
 
 def beside(measurement: Measurement, evidence: Evidence) -> Measurement:
     """Return what train on synthetic, test on real measured, with the findings of the reverse test."""
+    if measurement.not_assessed:
+        return measurement
     reverse = trts(evidence)
-    if measurement.not_assessed or not reverse.findings:
+    if not reverse.findings:
         return measurement
     ledger = measurement.ledger
     bad = [found for found in reverse.findings if _high(found) < LEAST]
