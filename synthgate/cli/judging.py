@@ -83,6 +83,15 @@ def _formats(_context: click.Context, _option: click.Parameter, value: str) -> t
     return tuple(dict.fromkeys(("json", *names)))
 
 
+missing_option = click.option(
+    "--missing",
+    multiple=True,
+    metavar="TEXT",
+    help="Text that stands for a missing value in text files, besides the empty field; may be repeated.",
+)
+"""Shared by the commands that read a table on their own."""
+
+
 def judging_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say where reports go and how much is told."""
     for option in reversed(

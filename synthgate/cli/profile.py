@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from synthgate.cli.judging import debugging
+from synthgate.cli.judging import debugging, missing_option
 from synthgate.cli.output import say, write_whole
 from synthgate.errors import UsageError
 
@@ -21,12 +21,7 @@ LEAST_K = 2
 @click.option(
     "-k", type=click.IntRange(LEAST_K), default=10, show_default=True, help="Cells of fewer rows are not told."
 )
-@click.option(
-    "--missing",
-    multiple=True,
-    metavar="TEXT",
-    help="Text that stands for a missing value in text files, besides the empty field; may be repeated.",
-)
+@missing_option
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="File to write.")
 @click.option("--force", is_flag=True, help="Overwrite the file.")
 @debugging

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from synthgate.cli.judging import judge, judging_options
+from synthgate.cli.judging import judge, judging_options, missing_option
 from synthgate.errors import UsageError
 
 PRESETS = ("default", "training", "release", "share")
@@ -26,12 +26,7 @@ MAX_SEED = 2**32 - 1
 @click.option("--only", multiple=True, metavar="ID", help="Check or family to run; may be repeated.")
 @click.option("--skip", multiple=True, metavar="ID", help="Check or family to leave out; may be repeated.")
 @click.option("--seed", type=click.IntRange(0, MAX_SEED), help="Same inputs, seed and versions: the same verdict.")
-@click.option(
-    "--missing",
-    multiple=True,
-    metavar="TEXT",
-    help="Text that stands for a missing value in text files, besides the empty field; may be repeated.",
-)
+@missing_option
 @click.option(
     "--engine",
     type=click.Choice(["embedded", "spark"]),

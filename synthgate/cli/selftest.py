@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from synthgate.cli.judging import Exit, Progress, debugging
+from synthgate.cli.judging import Exit, Progress, debugging, missing_option
 from synthgate.cli.output import say, write_whole
 from synthgate.cli.run import GATE_FILE, MAX_SEED, PRESETS
 from synthgate.errors import UsageError
@@ -31,12 +31,7 @@ DEFAULT_ROWS = 4000
     help="Rows of each part at most: to compare with, as the holdout, and to spoil.",
 )
 @click.option("--seed", type=click.IntRange(0, MAX_SEED), help="Same inputs, seed and versions: the same result.")
-@click.option(
-    "--missing",
-    multiple=True,
-    metavar="TEXT",
-    help="Text that stands for a missing value in text files, besides the empty field; may be repeated.",
-)
+@missing_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

@@ -115,3 +115,15 @@ def _clipped(value: float, low: float, high: float) -> Position:
     """Keep a position on the scale: nothing is worse than careless, nothing better than real rows."""
     value, low, high = (min(1.0, max(0.0, part)) for part in (value, low, high))
     return Position(value=value, low=low, high=high)
+
+
+def ratio_estimate(ratio: float, low: float, high: float, z: float) -> Estimate:
+    """Return how much of a count that should be there is there, in [0, 1], with the interval of a ratio of counts."""
+    return Estimate(
+        value=ratio,
+        low=max(0.0, min(low, 1.0)),
+        high=min(1.0, high),
+        method=f"conditional binomial (Clopper-Pearson), z = {z:.2f}",
+        ceiling=1.0,
+        floor=0.0,
+    )

@@ -13,6 +13,7 @@ from synthgate.catalogue import Options, measure
 from synthgate.findings import Estimate, Ledger, Measured, Measurement, Skip
 from synthgate.measures.coverage.lost import Categories, lost_together
 from synthgate.statistics.intervals import ratio_interval, z_value
+from synthgate.statistics.positions import ratio_estimate
 from synthgate.values import LabelCounts, NumberCounts
 
 if TYPE_CHECKING:
@@ -143,14 +144,7 @@ def _finding(cell: Cell, z: float) -> Measured:
     return Measured(
         metric=cell.metric,
         message=message,
-        estimate=Estimate(
-            value=ratio,
-            low=max(0.0, min(low, 1.0)),
-            high=min(1.0, high),
-            method=f"conditional binomial (Clopper-Pearson), z = {z:.2f}",
-            ceiling=1.0,
-            floor=0.0,
-        ),
+        estimate=ratio_estimate(ratio, low, high, z),
         columns=(cell.column,),
         details={
             "name": shown,

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthgate.findings import Estimate, Limit, Measured
+from synthgate.findings import Limit, Measured
 from synthgate.statistics.intervals import ratio_interval, z_value
+from synthgate.statistics.positions import ratio_estimate
 
 if TYPE_CHECKING:
     from synthgate.evidence import Evidence
@@ -74,14 +75,7 @@ def _finding(gaps: _Gaps, z: float) -> Measured:
     return Measured(
         metric="missing_share_ratio",
         message=shares if clear else f"{shares}; shown only, as so few do not decide",
-        estimate=Estimate(
-            value=ratio,
-            low=max(0.0, min(low, 1.0)),
-            high=min(1.0, high),
-            method=f"conditional binomial (Clopper-Pearson), z = {z:.2f}",
-            ceiling=1.0,
-            floor=0.0,
-        ),
+        estimate=ratio_estimate(ratio, low, high, z),
         columns=(gaps.name,),
         limit=Limit(min=LEAST_KEPT),
         judged=clear,
