@@ -9,23 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthgate.canonical import Numbers
 from synthgate.counts import GROUPS, Counts, IntArray, PairName, row_groups
+from synthgate.crosstabs import Coded, Codes, crosstabs
 from synthgate.plan import Canonical, ColumnPlan, Plan, bin_codes
 from synthgate.values import NumberCounts
 
 FloatArray = NDArray[np.float64]
-Codes = NDArray[np.unsignedinteger[Any]]
 Cuts = Mapping[str, FloatArray]
 
 BLOCK = 65_536
-MOST_TOGETHER = 2**26
-"""Bytes that the tables of pairs which are counted together take before they are folded."""
 EQUAL_BINS = 10
 FINE_CATEGORIES = 64
 """Most categories of a column that are counted each by itself before they are folded together."""
@@ -106,7 +103,7 @@ def equal_edges(counts: NumberCounts) -> FloatArray | None:
 def count_pairs(
     plan: Plan, batch: Mapping[str, Canonical], pairs: Iterable[PairName], first: int = 0, cuts: Cuts | None = None
 ) -> Counts:
-    """Count the contingency tables of one batch, in blocks that fit the processor's cache.
+    """Count the contingency tables of one batch.
 
     Parameters
     ----------
@@ -121,86 +118,39 @@ def count_pairs(
     wanted = list(pairs)
     used = dict.fromkeys(name for pair in wanted for name in pair)
     codings = {name: Coding.of(plan[name], (cuts or {}).get(name)) for name in used}
-    codes = {name: coding.codes(batch[name]) for name, coding in codings.items()}
-    groups = row_groups(first, len(next(iter(codes.values()))) if codes else 0)
-    total = Counts.empty()
-    for some in _parts([_Job.of(pair, codings) for pair in wanted]):
-        counted = _count_jobs(some, codings, codes, groups)
-        total = Counts(0, {}, {**total.pairs, **counted.pairs}, {**total.fine, **counted.fine})
-    return total
+    coded = {name: Coded(coding.codes(batch[name]), coding.size) for name, coding in codings.items()}
+    groups = row_groups(first, len(next(iter(coded.values())).codes) if coded else 0)
+    plain = [pair for pair in wanted if all(plan[name].role.is_continuous for name in pair)]
+    coarse = {name: _coarse(coded[name], codings[name]) for name in dict.fromkeys(n for pair in plain for n in pair)}
+    tables: dict[PairName, IntArray] = {}
+    fine: dict[PairName, IntArray] = {}
+    for counted in crosstabs(coarse, plain, groups):
+        tables |= counted
+    for counted in crosstabs(coded, sorted(set(wanted).difference(plain)), groups):
+        refined = {pair: table for pair, table in counted.items() if any(codings[name].is_finer for name in pair)}
+        fine |= {pair: table.sum(axis=0) for pair, table in refined.items()}
+        tables |= counted | _folded(refined, codings)
+    return Counts(0, {}, {pair: tables[pair] for pair in wanted}, fine)
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """A pair to count: whether its columns keep the plan's codes, as two continuous ones do, and its table's shape."""
-
-    pair: PairName
-    is_plain: bool
-    height: int
-    width: int
-
-    @classmethod
-    def of(cls, pair: PairName, codings: Mapping[str, Coding]) -> _Job:
-        left, right = (codings[name] for name in pair)
-        if left.column.role.is_continuous and right.column.role.is_continuous:
-            return cls(pair, is_plain=True, height=left.column.n_codes, width=right.column.n_codes)
-        return cls(pair, is_plain=False, height=left.size, width=right.size)
+def _coarse(column: Coded, coding: Coding) -> Coded:
+    """Return a column in the plan's codes."""
+    if not coding.is_finer:
+        return column
+    return Coded(coding.fold.astype(column.codes.dtype)[column.codes], coding.column.n_codes)
 
 
-def _parts(jobs: Sequence[_Job]) -> Iterator[list[_Job]]:
-    """Cut jobs into runs whose tables take little memory before they are folded."""
-    part: list[_Job] = []
-    held = 0
-    for job in jobs:
-        size = GROUPS * job.height * job.width * 8
-        if part and held + size > MOST_TOGETHER:
-            yield part
-            part, held = [], 0
-        part.append(job)
-        held += size
-    yield part
-
-
-def _count_jobs(
-    jobs: Sequence[_Job], codings: Mapping[str, Coding], codes: Mapping[str, Codes], groups: IntArray
-) -> Counts:
-    """Count the tables of some pairs over all rows of a batch, and fold them."""
-    flat = [np.zeros(GROUPS * job.height * job.width, np.int64) for job in jobs]
-    plain = {name for job in jobs for name in job.pair if job.is_plain}
-    used = dict.fromkeys(name for job in jobs for name in job.pair)
-    for start in range(0, len(groups), BLOCK):
-        block = slice(start, start + BLOCK)
-        fine = {name: codes[name][block].astype(np.int64) for name in used}
-        coarse = {n: codings[n].fold[fine[n]] if codings[n].is_finer else fine[n] for n in plain}
-        lines: dict[tuple[str, bool], IntArray] = {}
-        cells = np.empty(len(groups[block]), np.int64)
-        for job, table in zip(jobs, flat, strict=True):
-            (a, b), here = job.pair, coarse if job.is_plain else fine
-            if (a, job.is_plain) not in lines:
-                lines[a, job.is_plain] = groups[block] * job.height + here[a]
-            np.multiply(lines[a, job.is_plain], job.width, out=cells)
-            np.add(cells, here[b], out=cells)
-            table += np.bincount(cells, minlength=len(table))
-    tables = {job.pair: table.reshape(GROUPS, job.height, job.width) for job, table in zip(jobs, flat, strict=True)}
-    return _folded(jobs, tables, codings)
-
-
-def _folded(jobs: Sequence[_Job], counted: Mapping[PairName, IntArray], codings: Mapping[str, Coding]) -> Counts:
-    """Return the plan's tables, and the finer ones where there are some.
-
-    The tables in which a column is refined are folded along it side by side.
-    """
+def _folded(counted: Mapping[PairName, IntArray], codings: Mapping[str, Coding]) -> dict[PairName, IntArray]:
+    """Return the plan's tables of finer ones; those in which a column is refined are folded along it side by side."""
     tables = dict(counted)
-    refined = [job.pair for job in jobs if not job.is_plain and any(codings[name].is_finer for name in job.pair)]
-    fine = {pair: counted[pair].sum(axis=0) for pair in refined}
     for axis in (0, 1):
         along: dict[str, list[PairName]] = {}
-        for pair in refined:
+        for pair in counted:
             along.setdefault(pair[axis], []).append(pair)
         for name, there in along.items():
             if codings[name].is_finer:
                 tables.update(_fold_together({pair: tables[pair] for pair in there}, codings[name], axis + 1))
-    return Counts(0, {}, tables, fine)
+    return tables
 
 
 def _fold_together(tables: Mapping[PairName, IntArray], coding: Coding, axis: int) -> dict[PairName, IntArray]:

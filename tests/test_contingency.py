@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from synthgate import contingency
+from synthgate import contingency, crosstabs
 from synthgate.contingency import EQUAL_BINS, Coding, count_pairs, equal_edges, fold
 from synthgate.counts import GROUPS, pair_names, row_groups
 from synthgate.sides import count_side
@@ -32,7 +32,8 @@ def table(rows, seed, towns):
 @pytest.mark.parametrize("together", [2**26, 1])
 def test_folded_tables_are_those_of_the_plans_own_codes(monkeypatch, towns, together):
     monkeypatch.setattr(contingency, "BLOCK", 333)
-    monkeypatch.setattr(contingency, "MOST_TOGETHER", together)
+    monkeypatch.setattr(crosstabs, "BLOCK", 333)
+    monkeypatch.setattr(crosstabs, "MOST_TOGETHER", together)
     plan = make_plan(open_table(table(3000, 1, towns)), {}, (), {})
     side = count_side(plan, open_table(table(2000, 2, towns + 3)), 0)
     cuts = {name: equal_edges(side.counts.columns[name].numbers) for name in ("x", "y")}

@@ -36,6 +36,7 @@ LAYERS = {
         "infer",
         "counts",
         "contingency",
+        "crosstabs",
         "suppression",
         "expressions",
     ),
