@@ -136,7 +136,7 @@ def gather_one(
     sides = {side: there[""] for side, there in tables.items()}
     metadata = described.one(sides["real"].schema.names)
     evidence = gather(policy, sides, metadata, clock)
-    notes = (*metadata.notes, *_of_the_holdout({"": evidence}))
+    notes = (*metadata.notes, *_of_the_holdout({"": evidence}), *_of_notations({"": evidence}))
     return DataSet(evidence={"": evidence}, sources=sources, tables=tables, notes=notes)
 
 
@@ -191,7 +191,7 @@ def gather_many(
             f"reference tables, the same rows in real and holdout: {', '.join(reference)}; copying them gives nothing "
             "away, so that privacy and utility are not assessed there"
         )
-    notes += _of_the_holdout(evidence)
+    notes += [*_of_the_holdout(evidence), *_of_notations(evidence)]
     return DataSet(
         evidence=evidence,
         sources=sources,
@@ -327,3 +327,14 @@ def _of_the_holdout(evidence: Mapping[str, Evidence]) -> list[str]:
                     "it is; split by parent, not by row"
                 )
     return notes
+
+
+def _of_notations(evidence: Mapping[str, Evidence]) -> list[str]:
+    """Say which texts were read as numbers, by their notation."""
+    found: dict[str, list[str]] = {}
+    for table, one in evidence.items():
+        for column in one.plan.columns:
+            if column.role is Role.NUMERICAL and column.layout:
+                found.setdefault(column.layout, []).append(_dotted(table, column.name))
+    told = "read as numbers, for all real values are texts like"
+    return [f"{told} {like}: {_some(names)}" for like, names in found.items()]

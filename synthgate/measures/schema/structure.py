@@ -12,6 +12,7 @@ from synthgate.catalogue import Options, measure
 from synthgate.counts import ColumnCounts
 from synthgate.findings import Estimate, Ledger, Measured, Measurement, Severity
 from synthgate.measures.schema.gaps import gap_findings, is_wrong
+from synthgate.measures.schema.writing import other_notation, unread
 from synthgate.roles import Role
 from synthgate.values import LabelCounts, NumberCounts
 
@@ -130,7 +131,17 @@ def types(evidence: Evidence, options: Options) -> Measurement:
         findings.extend(
             _type_findings(plan, stored, counts, _whole(evidence, name), read_as_text=evidence.synthetic.table.as_text)
         )
+    findings = [_with_notation(evidence, found) for found in findings]
+    findings += [found for name in names if (found := unread(evidence, evidence.plan[name]))]
     return summed_up(findings, "columns store values of another type", len(names))
+
+
+def _with_notation(evidence: Evidence, found: Measured) -> Measured:
+    """Add to values that are no numbers how they are written, where that is why."""
+    if found.metric != "misfit_share":
+        return found
+    (name,) = found.columns
+    return replace(found, message=found.message + other_notation(evidence.plan[name], evidence.synthetic.table))
 
 
 def _whole(evidence: Evidence, name: str) -> int:
