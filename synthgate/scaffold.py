@@ -50,6 +50,7 @@ def gate_yaml(looks: Looks, real: str | None = None) -> str:
     if rules:
         content["constraints"] = rules
     told = [f"# also held in real, and checked by constraints.mined: {_one_line(words)}\n" for words in unsaid]
+    told += _suggestions(looks)
     holdout, target = ("holdout", "TABLE.COLUMN") if looks.is_many else ("holdout.parquet", "COLUMN")
     hints = HINTS.format(holdout=holdout, target=target) + (MANY_HINTS if looks.is_many else "")
     links = "# relationships were inferred from names and values: see that they are right\n"
@@ -100,6 +101,19 @@ def _key(key: Key, table: str) -> str | list[str]:
 
 def _ends(one: Relationship) -> dict[str, str | list[str]]:
     return {"child": _key(one.foreign_key, one.child), "parent": _key(one.key, one.parent)}
+
+
+def _suggestions(looks: Looks) -> list[str]:
+    """Return as comments the foreign keys that values alone speak for, with the evidence."""
+    import json
+
+    lines = [
+        f"#   - {_one_line(json.dumps(_ends(one.relationship), ensure_ascii=False))}   "
+        f"# all {one.values:,} different values are among the {one.keys:,} keys\n"
+        for one in looks.suggested
+    ]
+    first = "# foreign keys that values alone speak for, not used: put those that are right under relationships\n"
+    return [first, *lines] if lines else []
 
 
 def _roles(looks: Looks) -> dict[str, str]:
