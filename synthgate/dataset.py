@@ -11,7 +11,7 @@ from synthgate.clock import Clock
 from synthgate.dealing import by_table, settled
 from synthgate.errors import DataError, UsageError
 from synthgate.gatefile import Gate
-from synthgate.gathering import Ties, gather
+from synthgate.gathering import Ties, gather, in_the_same_order
 from synthgate.links import Link, Relationship, check_relationships, parents_first
 from synthgate.looks import described_tables
 from synthgate.roles import Role
@@ -136,7 +136,7 @@ def gather_one(
     sides = {side: there[""] for side, there in tables.items()}
     metadata = described.one(sides["real"].schema.names)
     evidence = gather(policy, sides, metadata, clock)
-    notes = (*metadata.notes, *_of_the_holdout({"": evidence}), *_of_notations({"": evidence}))
+    notes = (*metadata.notes, *_of_the_holdout({"": evidence}), *_of_notations({"": evidence}), *_of_sameness(evidence))
     return DataSet(evidence={"": evidence}, sources=sources, tables=tables, notes=notes)
 
 
@@ -338,3 +338,13 @@ def _of_notations(evidence: Mapping[str, Evidence]) -> list[str]:
                 found.setdefault(column.layout, []).append(_dotted(table, column.name))
     told = "read as numbers, for all real values are texts like"
     return [f"{told} {like}: {_some(names)}" for like, names in found.items()]
+
+
+def _of_sameness(evidence: Evidence) -> list[str]:
+    """Say that synthetic is another side under another name, which explains whatever else is found."""
+    sides = {"real": evidence.real, "the holdout": evidence.holdout}
+    return [
+        f"synthetic holds the same rows as {name}, in the same order: is the right file given?"
+        for name, side in sides.items()
+        if side is not None and in_the_same_order(side, evidence.synthetic)
+    ]

@@ -24,7 +24,7 @@ DATE_LAYOUTS = (
     *(f"{day} {time}" for day in ("%Y-%m-%d", *DAYS) for time in ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p")),
 )
 ID_NAME = re.compile(
-    r"(^|[_\s.-])(id|ids|key|uuid|guid|index|rowid)$|[a-z](Id|ID|Key)$|^(id|uuid|guid|index)$", re.IGNORECASE
+    r"(^|[_\s.-])(id|ids|key|uuid|guid|index|rowid)$|(?-i:[a-z](Id|ID|Key)$)|^(id|uuid|guid|index)$", re.IGNORECASE
 )
 CODE_NAME = re.compile(
     r"(^|[_\s.-])(code|class|label|category|type|zip|zipcode|postcode|cluster|group|region)$", re.IGNORECASE

@@ -125,7 +125,7 @@ def _filled(seen: _Seen) -> float:
     if seen.kind == "integer":
         whole = pc.cast(seen.values, pa.int64())
         ends = pc.min_max(whole).as_py()
-        return len(whole) / (ends["max"] - ends["min"] + 1)
+        return float(len(whole) / (ends["max"] - ends["min"] + 1))
     texts = seen.values.to_pylist()
     width = min(WIDEST, max(map(len, texts)))
     possible = prod(len({text[at : at + 1] for text in texts}) for at in range(width))

@@ -31,6 +31,8 @@ LAYOUT = re.compile(r"(?P<before>\D*)1(?P<group>\D?)234(?:(?P<point>\D)5)?(?P<af
 LONGEST = 40
 """Characters of a text from which on it is no number."""
 SAMPLED = 500
+SEPARATORS = [(group, point) for group in ("", *".,' ") for point in ("", *".,") if group != point or not group]
+"""What may part thousands, and what may part fractions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,13 @@ def written(text: str) -> Written | None:
         return None
     negative = bool(found["open"]) or (found["sign"] or found["inner"] or "+") in MINUS
     return Written(negative, found["before"] or "", found["body"], found["after"] or "")
+
+
+def is_number(text: str) -> bool:
+    """Tell whether a text is a number in one notation at least, with no leading zeros."""
+    one = written(text)
+    body = re.sub(r"[eE].*", "", one.body) if one else ""
+    return any(_shape(group, point).fullmatch(body) for group, point in SEPARATORS)
 
 
 def number_layout(texts: Sequence[str]) -> str | None:
@@ -99,9 +108,7 @@ def _separators(bodies: list[str]) -> tuple[str, str] | None:
     seen = {sign for body in bodies for sign in body if not sign.isdigit()}
     fitting = [
         (group, point)
-        for group in ("", ".", ",", " ", "'")
-        for point in ("", ".", ",")
-        if group != point or not group
+        for group, point in SEPARATORS
         if seen == ({group, point} - {""}) and all(_shape(group, point).fullmatch(body) for body in bodies)
     ]
     if len(fitting) == 2:
@@ -163,4 +170,4 @@ def _body(group: str, point: str) -> str:
     return whole + (rf"(?:{re.escape(point)}\d+)?" if point else "") + r"(?:[eE][-+]?\d+)?"
 
 
-__all__ = ["PLAIN", "Written", "number_layout", "parser", "write", "written"]
+__all__ = ["PLAIN", "Written", "is_number", "number_layout", "parser", "write", "written"]

@@ -1,13 +1,17 @@
-"""How numbers are written: columns that look like numbers and are read as text, and values in another notation."""
+"""How numbers and dates are written: columns that look like such and are read as text, and values in another way."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from synthgate.canonical import parse_datetime
 from synthgate.findings import Estimate, Measured, Severity
-from synthgate.notations import PLAIN, number_layout, parser, written
+from synthgate.infer import date_layout
+from synthgate.notations import PLAIN, is_number, number_layout, parser
 from synthgate.plan import RARE_BELOW
 from synthgate.roles import Role
 from synthgate.values import LabelCounts
@@ -21,13 +25,17 @@ MOST_NUMBERS = 0.9
 """Share of the different texts that look like numbers from which on a column is told."""
 LEAST_DISTINCT = 20
 CODE_LENGTH = 16
-"""Digits from which on a text is a code: a floating-point number would not hold them."""
+"""Signs from which on a text is a code: a floating-point number would not hold them."""
+DATE = re.compile(
+    r"((19|20)\d\d[-/.][01]?\d[-/.][0-3]?\d|[0-3]?\d[-/.]([0-3]?\d|[A-Za-z]{3})[-/.]((19|20)?\d\d))([ T]\d.*)?"
+)
+EXAMPLE = datetime(2031, 12, 30, 17, 45)
 LOOKED_AT = 10_000
 """Synthetic rows in which values of another notation are looked for."""
 
 
 def unread(evidence: Evidence, plan: ColumnPlan) -> Measured | None:
-    """Return a warning when a real column of texts looks like numbers, and is read as texts all the same."""
+    """Return a warning when a real column of texts looks like numbers or dates, and is read as texts all the same."""
     counts = evidence.real.counts.columns.get(plan.name)
     if plan.kind != "string" or plan.role not in (Role.ID, Role.TEXT, Role.CATEGORICAL) or counts is None:
         return None
@@ -35,21 +43,36 @@ def unread(evidence: Evidence, plan: ColumnPlan) -> Measured | None:
     if not isinstance(labels, LabelCounts) or len(labels.labels) < LEAST_DISTINCT or plan.pool is not None:
         return None
     known = labels.as_dict()
+    dates = sum(DATE.fullmatch(text.strip()) is not None for text in known)
+    if dates >= MOST_NUMBERS * len(known):
+        return _told(plan, "dates_as_text", dates / len(known), _why_no_dates(known))
     if sum(map(_is_number, islice(known, LEAST_DISTINCT))) < LEAST_DISTINCT / 2:
         return None
     numbers = {text: rows for text, rows in known.items() if _is_number(text)}
     rows = sum(numbers.values())
     if len(numbers) < MOST_NUMBERS * len(known) or (rows == labels.total and all(text.isdigit() for text in numbers)):
         return None
+    return _told(plan, "numbers_as_text", rows / labels.total, _why(known, numbers, rows, labels.total))
+
+
+def _told(plan: ColumnPlan, metric: str, share: float, why: str) -> Measured:
     left = "categories" if plan.role is Role.CATEGORICAL else "text, and its distribution is not compared"
-    message = _why(known, numbers, rows, labels.total) + f"; the column is read as {left}"
     return Measured(
-        metric="numbers_as_text",
-        message=message,
+        metric=metric,
+        message=f"{why}; the column is read as {left}",
         columns=(plan.name,),
         severity=Severity.WARN,
-        estimate=Estimate.exact(rows / labels.total),
+        estimate=Estimate.exact(share),
     )
+
+
+def _why_no_dates(known: Mapping[str, int]) -> str:
+    """Say why texts that look like dates were not read as such; a value is named only when it is no rare one."""
+    others = sorted((-n, text) for text, n in known.items() if not DATE.fullmatch(text.strip()) and n >= RARE_BELOW)
+    if not others:
+        return "real values look like dates, but no one layout reads them all: write them as 2031-12-30"
+    named = ", ".join(repr(text) for _, text in others[:3])
+    return f"real values look like dates, but for {named}: name what stands for a missing value under missing_values"
 
 
 def _why(known: Mapping[str, int], numbers: Mapping[str, int], rows: int, total: int) -> str:
@@ -66,23 +89,32 @@ def _why(known: Mapping[str, int], numbers: Mapping[str, int], rows: int, total:
 
 
 def _is_number(text: str) -> bool:
-    one = written(text)
-    if one is None:
-        return False
-    is_padded = one.body.isdigit() and len(one.body) > 1 and one.body[0] == "0"
-    return not is_padded and len(one.body) < CODE_LENGTH
+    return len(text) < CODE_LENGTH and is_number(text)
 
 
 def other_notation(plan: ColumnPlan, table: Table) -> str:
-    """Return how synthetic values that are no numbers of the real notation are written, in words, or nothing."""
-    if plan.role is not Role.NUMERICAL:
+    """Return how synthetic values that do not fit are written, where they are numbers or dates all the same."""
+    if not plan.role.is_continuous:
         return ""
     batch = next(iter(table.batches(LOOKED_AT)))
+    present = {text for text in batch.column(plan.name).to_pylist() if isinstance(text, str)}
+    if plan.role is Role.DATETIME:
+        return _other_dates(plan, {text for text in present if parse_datetime(text, plan.layout) is None})
     read = parser(plan.layout or PLAIN)
-    texts = {text for text in batch.column(plan.name).to_pylist() if isinstance(text, str) and read(text) is None}
-    numbers = [text for text in sorted(texts) if written(text)]
+    texts = {text for text in present if read(text) is None}
+    numbers = [text for text in sorted(texts) if is_number(text)]
     if len(numbers) < MOST_NUMBERS * len(texts) or not numbers:
         return ""
     found = number_layout(numbers)
     like = f"like {found}" if found and found != plan.layout else "in another way"
     return f": numbers are written {like}, in real like {plan.layout or PLAIN}"
+
+
+def _other_dates(plan: ColumnPlan, texts: set[str]) -> str:
+    import pyarrow as pa
+
+    are_dates, layout = date_layout(pa.array(sorted(texts), pa.string()))
+    if not are_dates:
+        return ""
+    found, real = (EXAMPLE.strftime(like) if like else EXAMPLE.date().isoformat() for like in (layout, plan.layout))
+    return f": dates are written like {found}, in real like {real}"
