@@ -117,6 +117,8 @@ def _separators(bodies: list[str]) -> tuple[str, str] | None:
     if len(fitting) != 1:
         return None
     group, point = fitting[0]
+    if point and not group and 3 * sum(point in body for body in bodies) < len(bodies):
+        return None  # numbers among which stand some pairs of numbers
     if group and not point and len({body.count(group) for body in bodies}) == 1:
         return None  # as many groups in every value: a code
     return group, point

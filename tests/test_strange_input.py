@@ -97,3 +97,19 @@ def test_a_report_folder_that_is_a_file_is_refused_before_the_work(tmp_path, mon
     assert run_command(["run", "a.csv", "b.csv", "--out", out]) == 2
     assert "file" in capsys.readouterr().err
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_sparse_columns_of_pandas_are_numbers():
+    import pandas as pd
+
+    frame = people(200, 1).to_pandas().assign(x=[0.0, 1.5, 0.0, 2.5] * 50)
+    sparse = frame.assign(x=pd.arrays.SparseArray(frame["x"]))
+    verdict = evaluate(frame, sparse, only=["schema"])
+    assert verdict["schema.types"].status is Status.PASS
+
+
+def test_durations_that_are_not_compared_are_told():
+    seconds = pa.array(range(300), pa.duration("s"))
+    types = evaluate(people(300, 1, x=seconds), people(300, 2, x=seconds), only=["schema.types"])["schema.types"]
+    assert [f.measured.metric for f in types.findings] == ["duration_as_text"]
+    assert types.status is Status.WARN

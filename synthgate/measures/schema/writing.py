@@ -35,8 +35,10 @@ LOOKED_AT = 10_000
 
 
 def unread(evidence: Evidence, plan: ColumnPlan) -> Measured | None:
-    """Return a warning when a real column of texts looks like numbers or dates, and is read as texts all the same."""
+    """Return a warning when a real column holds what looks like numbers or dates, and is read as text."""
     counts = evidence.real.counts.columns.get(plan.name)
+    if plan.kind in ("duration", "time") and plan.role in (Role.ID, Role.TEXT):
+        return _told(plan, f"{plan.kind}_as_text", 1.0, f"real stores a {plan.kind}: store it as a number of seconds")
     if plan.kind != "string" or plan.role not in (Role.ID, Role.TEXT, Role.CATEGORICAL) or counts is None:
         return None
     labels = counts.values
