@@ -44,10 +44,20 @@ def unread(evidence: Evidence, plan: ColumnPlan) -> Measured | None:
     labels = counts.values
     if not isinstance(labels, LabelCounts) or len(labels.labels) < LEAST_DISTINCT or plan.pool is not None:
         return None
+    return _unread_dates(plan, labels) or _unread_numbers(plan, labels)
+
+
+def _unread_dates(plan: ColumnPlan, labels: LabelCounts) -> Measured | None:
     known = labels.as_dict()
-    dates = sum(DATE.fullmatch(text.strip()) is not None for text in known)
-    if dates >= MOST_NUMBERS * len(known):
-        return _told(plan, "dates_as_text", dates / len(known), _why_no_dates(known))
+    if sum(map(_is_date, islice(known, LEAST_DISTINCT))) < LEAST_DISTINCT / 2:
+        return None
+    dates = sum(map(_is_date, known))
+    share = dates / len(known)
+    return _told(plan, "dates_as_text", share, _why_no_dates(known)) if share >= MOST_NUMBERS else None
+
+
+def _unread_numbers(plan: ColumnPlan, labels: LabelCounts) -> Measured | None:
+    known = labels.as_dict()
     if sum(map(_is_number, islice(known, LEAST_DISTINCT))) < LEAST_DISTINCT / 2:
         return None
     numbers = {text: rows for text, rows in known.items() if _is_number(text)}
@@ -70,7 +80,7 @@ def _told(plan: ColumnPlan, metric: str, share: float, why: str) -> Measured:
 
 def _why_no_dates(known: Mapping[str, int]) -> str:
     """Say why texts that look like dates were not read as such; a value is named only when it is no rare one."""
-    others = sorted((-n, text) for text, n in known.items() if not DATE.fullmatch(text.strip()) and n >= RARE_BELOW)
+    others = sorted((-n, text) for text, n in known.items() if not _is_date(text) and n >= RARE_BELOW)
     if not others:
         return "real values look like dates, but no one layout reads them all: write them as 2031-12-30"
     named = ", ".join(repr(text) for _, text in others[:3])
@@ -88,6 +98,10 @@ def _why(known: Mapping[str, int], numbers: Mapping[str, int], rows: int, total:
     named = ", such as " + ", ".join(repr(text) for _, text in others[:3]) if others else ""
     mend = "name what stands for a missing value under missing_values" if others else "mend or drop the others"
     return f"{rows:,} of {total:,} real values look like numbers and the others{named} do not: {mend}"
+
+
+def _is_date(text: str) -> bool:
+    return DATE.fullmatch(text.strip()) is not None
 
 
 def _is_number(text: str) -> bool:
