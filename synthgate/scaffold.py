@@ -146,7 +146,10 @@ def _rules(look: Look, name: str, unsaid: list[str]) -> list[dict[str, str | flo
     from synthgate.typed import typed_rows
 
     plan, side = look.plan, look.side
-    mined = mine(Evidence(plan=plan, real=side, synthetic=side, holdout=None))
+    evidence = Evidence(plan=plan, real=side, synthetic=side, holdout=None, sequence=look.described.sequence)
+    mined = mine(evidence)
+    # rows of one sequence break a rule together
+    effect = evidence.design_effect if evidence.sequence else 1.0
     spell = spelling(plan)
     said = [(rule, rule.rule.words(), rule.rule.sql(spell)) for rule in mined.rules]
     rules = [(rule, words, sql) for rule, words, sql in said if sql is not None]
@@ -163,7 +166,7 @@ def _rules(look: Look, name: str, unsaid: list[str]) -> list[dict[str, str | flo
     content = []
     for (rule, words, sql), (rows, of) in zip(rules, broken, strict=True):
         # what fresh real rows may break by chance: all rows count here, of which the rule may be about a few
-        share = tolerated_share(rule, rule.support, ALPHA / mined.held, 1.0) * rule.support / of
+        share = tolerated_share(rule, rule.support, ALPHA / mined.held, effect) * rule.support / of
         if rows > share * of:
             left.append(words)
             continue

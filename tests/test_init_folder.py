@@ -279,3 +279,21 @@ def test_no_foreign_key_is_suggested_between_tables_that_share_nothing():
             for name in ("a", "b", "c")
         }
         assert [s for s in suggest_relationships(tables, ()) if s.relationship.foreign_key != "code"] == []
+
+
+def test_rules_of_sequences_are_tolerant_of_whole_sequences(sides):
+    rng = np.random.default_rng(6)
+    person = np.repeat(np.arange(200), rng.integers(3, 12, 200))
+    low = rng.gamma(3, 10, 200)[person].round(1)
+    high = low + rng.gamma(2, 4, 200)[person].round(1)
+    table = pa.table({"person": [f"P{k:04d}" for k in person], "low": low, "high": high})
+    pq.write_table(table, sides / "long.parquet")
+    columns = {"person": {"sdtype": "id"}, "low": {"sdtype": "numerical"}, "high": {"sdtype": "numerical"}}
+    described = {"METADATA_SPEC_VERSION": "SINGLE_TABLE_V1", "columns": columns}
+    tolerated = []
+    for more in ({}, {"sequence_key": "person"}):
+        (sides / "metadata.json").write_text(json.dumps(described | more))
+        assert run("init", "long.parquet", "--metadata", "metadata.json", "--force") == 0
+        rules = {rule.name: rule.tolerance for rule in load_gate(sides / "synthgate.yaml").constraints}
+        tolerated.append(rules["low <= high"])
+    assert 0 < tolerated[0] < tolerated[1] / 1.5
