@@ -136,7 +136,12 @@ def gather_one(
     sides = {side: there[""] for side, there in tables.items()}
     metadata = described.one(sides["real"].schema.names)
     evidence = gather(policy, sides, metadata, clock)
-    notes = (*metadata.notes, *_of_the_holdout({"": evidence}), *_of_notations({"": evidence}), *_of_sameness(evidence))
+    notes = (
+        *metadata.notes,
+        *_of_the_holdout({"": evidence}),
+        *_of_notations({"": evidence}),
+        *_of_sameness(evidence, sides),
+    )
     return DataSet(evidence={"": evidence}, sources=sources, tables=tables, notes=notes)
 
 
@@ -340,10 +345,16 @@ def _of_notations(evidence: Mapping[str, Evidence]) -> list[str]:
     return [f"{told} {like}: {_some(names)}" for like, names in found.items()]
 
 
-def _of_sameness(evidence: Evidence) -> list[str]:
-    """Say that synthetic is another side under another name, which explains whatever else is found."""
+def _of_sameness(evidence: Evidence, tables: Mapping[str, Table]) -> list[str]:
+    """Say that a side is another one under another name, which explains whatever else is found."""
+    notes = []
+    if "holdout" in tables and evidence.holdout is None:
+        notes.append(
+            "the holdout holds the same rows as real, in the same order, and was left out: give real rows that the "
+            "generator never saw"
+        )
     sides = {"real": evidence.real, "the holdout": evidence.holdout}
-    return [
+    return notes + [
         f"synthetic holds the same rows as {name}, in the same order: is the right file given?"
         for name, side in sides.items()
         if side is not None and in_the_same_order(side, evidence.synthetic)

@@ -8,7 +8,7 @@ import pyarrow.csv as pc
 import pytest
 
 from synthgate.cli import run_command
-from synthgate.errors import DataError, GateFileError
+from synthgate.errors import GateFileError
 from synthgate.findings import Outcome, Status
 from synthgate.gate import evaluate
 from synthgate.infer import ID_NAME
@@ -27,9 +27,10 @@ def dated(layouts: tuple[str, ...], seed: int) -> pa.Table:
     return people(300, seed, day=[day.strftime(layouts[k % len(layouts)]) for k, day in enumerate(days)])
 
 
-def test_a_holdout_that_is_real_is_refused():
-    with pytest.raises(DataError, match="same rows as real"):
-        evaluate(people(200, 1), people(200, 2), holdout=people(200, 1), only=["schema"])
+def test_a_holdout_that_is_real_is_left_out_and_told():
+    verdict = evaluate(people(200, 1), people(200, 2), holdout=people(200, 1), only=["schema", "privacy.membership"])
+    assert any("holdout holds the same rows as real" in note for note in verdict.run.notes)
+    assert verdict["privacy.membership"].status is Status.NOT_ASSESSED
 
 
 def test_equal_columns_of_few_values_are_no_copy():
