@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgate.notations import parser
 from synthgate.roles import Role
 
 if TYPE_CHECKING:
@@ -125,7 +126,15 @@ def parse_number(text: str) -> float | None:
 
 
 def to_numbers(array: pa.Array, role: Role, layout: str | None = None) -> Numbers:
-    """Return a continuous column; `layout` is a ``strptime`` format for dates stored as text."""
+    """Return a continuous column.
+
+    Parameters
+    ----------
+    array : pyarrow.Array
+    role : Role
+    layout : str, optional
+        How texts are written: a ``strptime`` format of dates, a notation of numbers (:mod:`synthgate.notations`).
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -137,7 +146,7 @@ def to_numbers(array: pa.Array, role: Role, layout: str | None = None) -> Number
     if kind == "string":
         if role is Role.DATETIME:
             return _through_unique(array, lambda text: parse_datetime(text, layout))
-        return _through_unique(array, parse_number)
+        return _through_unique(array, parser(layout) if layout else parse_number)
     if kind == "datetime" and role is Role.DATETIME:
         micro = pc.cast(array, pa.timestamp("us"), safe=False) if not pa.types.is_timestamp(array.type) else array
         naive = pc.cast(micro, pa.timestamp("us", tz=micro.type.tz), safe=False)

@@ -11,7 +11,7 @@ from synthgate.clock import Clock
 from synthgate.dealing import by_table, settled
 from synthgate.errors import DataError, UsageError
 from synthgate.gatefile import Gate
-from synthgate.gathering import Ties, gather
+from synthgate.gathering import Ties, gather, in_the_same_order
 from synthgate.links import Link, Relationship, check_relationships, parents_first
 from synthgate.looks import described_tables
 from synthgate.roles import Role
@@ -136,7 +136,12 @@ def gather_one(
     sides = {side: there[""] for side, there in tables.items()}
     metadata = described.one(sides["real"].schema.names)
     evidence = gather(policy, sides, metadata, clock)
-    notes = (*metadata.notes, *_of_the_holdout({"": evidence}))
+    notes = (
+        *metadata.notes,
+        *_of_the_holdout({"": evidence}),
+        *_of_notations({"": evidence}),
+        *_of_sameness(evidence, sides),
+    )
     return DataSet(evidence={"": evidence}, sources=sources, tables=tables, notes=notes)
 
 
@@ -191,7 +196,7 @@ def gather_many(
             f"reference tables, the same rows in real and holdout: {', '.join(reference)}; copying them gives nothing "
             "away, so that privacy and utility are not assessed there"
         )
-    notes += _of_the_holdout(evidence)
+    notes += [*_of_the_holdout(evidence), *_of_notations(evidence)]
     return DataSet(
         evidence=evidence,
         sources=sources,
@@ -327,3 +332,30 @@ def _of_the_holdout(evidence: Mapping[str, Evidence]) -> list[str]:
                     "it is; split by parent, not by row"
                 )
     return notes
+
+
+def _of_notations(evidence: Mapping[str, Evidence]) -> list[str]:
+    """Say which texts were read as numbers, by their notation."""
+    found: dict[str, list[str]] = {}
+    for table, one in evidence.items():
+        for column in one.plan.columns:
+            if column.role is Role.NUMERICAL and column.layout:
+                found.setdefault(column.layout, []).append(_dotted(table, column.name))
+    told = "read as numbers, for all real values are texts like"
+    return [f"{told} {like}: {_some(names)}" for like, names in found.items()]
+
+
+def _of_sameness(evidence: Evidence, tables: Mapping[str, Table]) -> list[str]:
+    """Say that a side is another one under another name, which explains whatever else is found."""
+    notes = []
+    if "holdout" in tables and evidence.holdout is None:
+        notes.append(
+            "the holdout holds the same rows as real, in the same order, and was left out: give real rows that the "
+            "generator never saw"
+        )
+    sides = {"real": evidence.real, "the holdout": evidence.holdout}
+    return notes + [
+        f"synthetic holds the same rows as {name}, in the same order: is the right file given?"
+        for name, side in sides.items()
+        if side is not None and in_the_same_order(side, evidence.synthetic)
+    ]

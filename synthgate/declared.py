@@ -230,6 +230,12 @@ def apply(checks: tuple[DeclaredCheck, ...], changes: Node) -> tuple[DeclaredChe
         _refuse_idle_bounds(declared[check_id], node)
         changed = _changed(by_id.get(check_id, declared[check_id]), node)
         if node.flag("skip", default=False):
+            if node.flag("require", default=False):
+                raise GateFileError(
+                    node.place("require"),
+                    f"`skip` leaves {check_id} out, which `require` demands",
+                    "remove one of the two",
+                )
             by_id.pop(check_id, None)
         else:
             by_id[check_id] = changed

@@ -34,6 +34,11 @@ if TYPE_CHECKING:
     from synthgate.tables import Table
 
 
+LEAST_ROWS = 20
+MOST_ALIKE = 0.6
+"""Share of rows with the most frequent value of a column from which on equal columns may be luck."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ties:
     """What the other tables mean for one.
@@ -84,6 +89,8 @@ def gather(
     is_reference = ties.is_reference
     if is_reference is None:
         is_reference = "holdout" in sides and same_rows(sides["real"], sides["holdout"])
+    if not ties.name and "holdout" in sides and in_the_same_order(sides["real"], sides["holdout"]):
+        del sides["holdout"]  # it tells nothing that real does not; gather_one says so
     sides = {name: with_joints(side, plan, ties.joints) for name, side in sides.items()}
     keys, composite = _keys(policy if policy.keys or policy.composite_keys else described, ties, plan, sides["real"])
     evidence = Evidence(
@@ -180,6 +187,27 @@ def same_rows(one: Side, other: Side) -> bool:
     sides = [np.array([pair[at] for pair in ranked]) for at in (0, 1)]
     left, right = (side[:, np.lexsort(side)] for side in sides)
     return bool((left == right).all())
+
+
+def in_the_same_order(one: Side, other: Side) -> bool:
+    """Tell whether two sides are the same rows in the same order, too many and too varied for that to be luck."""
+    if one.rows != other.rows or one.rows < LEAST_ROWS or not one.is_whole or not other.is_whole:
+        return False
+    names = list(one.kept)
+    if sorted(names) != sorted(other.kept) or one.vectors or other.vectors:
+        return False
+    varied = False
+    for name in names:
+        a, b = one.counts.columns[name], other.counts.columns[name]
+        if a.missing != b.missing or a.values.overflowed or b.values.overflowed or not _same_values(a, b):
+            return False
+        if not a.present:
+            continue
+        here, there = _ranked(one.kept[name], other.kept[name])
+        if not np.array_equal(here, there):
+            return False
+        varied = varied or int(a.values.counts.max(initial=a.missing)) <= MOST_ALIKE * a.rows
+    return varied
 
 
 def _same_values(a: ColumnCounts, b: ColumnCounts) -> bool:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthgate.canonical import parse_datetime
+from synthgate.canonical import parse_datetime, to_numbers
+from synthgate.notations import PLAIN, number_layout
 from synthgate.roles import Role
 from synthgate.values import LabelCounts, NumberCounts
 
@@ -23,7 +24,7 @@ DATE_LAYOUTS = (
     *(f"{day} {time}" for day in ("%Y-%m-%d", *DAYS) for time in ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p")),
 )
 ID_NAME = re.compile(
-    r"(^|[_\s.-])(id|ids|key|uuid|guid|index|rowid)$|[a-z](Id|ID|Key)$|^(id|uuid|guid|index)$", re.IGNORECASE
+    r"(^|[_\s.-])(id|ids|key|uuid|guid|index|rowid)$|(?-i:[a-z](Id|ID|Key)$)|^(id|uuid|guid|index)$", re.IGNORECASE
 )
 CODE_NAME = re.compile(
     r"(^|[_\s.-])(code|class|label|category|type|zip|zipcode|postcode|cluster|group|region)$", re.IGNORECASE
@@ -32,6 +33,8 @@ MAX_EXACT_INTEGER = 2**53
 MAX_CODES = 1000
 FEW_CODES = 20
 MIN_UNIQUE = 20
+MOST_PAIRED = 2
+"""Different whole numbers that are categories rather than numbers."""
 SAMPLE_TEXTS = 500
 
 
@@ -49,6 +52,21 @@ def date_layout(labels: pa.Array) -> tuple[bool, str | None]:
         if all(parse_datetime(text, layout) is not None for text in texts):
             return True, layout
     return False, None
+
+
+def number_notation(name: str, values: LabelCounts, *, is_target: bool) -> str | None:
+    """Return the notation in which all texts of a column are numbers, or None where they are better read as text.
+
+    Codes and pairs of values stay categories, as they would be among numbers, and so do targets of few values. Plain
+    numbers that a typed table stores as text are taken as such only where they would be compared with nothing.
+    """
+    layout = number_layout(values.labels.to_pylist())
+    if layout is None or (is_target and len(values.labels) <= FEW_CODES):
+        return None
+    if layout == PLAIN and text_role(name, values) not in (Role.ID, Role.TEXT):
+        return None
+    numbers = to_numbers(values.labels, Role.NUMERICAL, layout).values
+    return layout if len(np.unique(numbers)) > MOST_PAIRED else None
 
 
 def text_role(name: str, values: LabelCounts) -> Role:
@@ -92,7 +110,7 @@ def number_role(name: str, kind: str, values: NumberCounts) -> Role:
     gapless = finite[-1] / 2 - finite[0] / 2 == (distinct - 1) / 2
     if kind == "integer" and distinct == total and total >= MIN_UNIQUE and (gapless or ID_NAME.search(name)):
         return Role.ID
-    if distinct <= 2 or (CODE_NAME.search(name) and distinct <= min(MAX_CODES, total / 5)):
+    if distinct <= MOST_PAIRED or (CODE_NAME.search(name) and distinct <= min(MAX_CODES, total / 5)):
         return Role.CATEGORICAL
     return Role.NUMERICAL
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING
 
 from synthgate.canonical import kind_of
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 KINDS = ("integer", "string")
 LEAST_PARENTS = 3
 LEAST_NAMED = 2
+LUCK = 1e-4
+WIDEST = 12
+"""Signs of a text that are looked at."""
 BARE = frozenset(("id", "key", "code", "uuid", "guid", "pk", "nr", "no", "number"))
 
 
@@ -52,6 +57,79 @@ def infer_relationships(tables: Mapping[str, Table]) -> tuple[Relationship, ...]
             if len(fitting) == 1 and not _circle(tables, [*found, fitting[0]]):
                 found += fitting
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A foreign key that values alone speak for.
+
+    Attributes
+    ----------
+    relationship : Relationship
+    values : int
+        Different values of the child's column, all of which are keys of the parent.
+    keys : int
+        Keys of the parent.
+    """
+
+    relationship: Relationship
+    values: int
+    keys: int
+
+
+def suggest_relationships(tables: Mapping[str, Table], known: Iterable[Relationship]) -> tuple[Suggestion, ...]:
+    """Return the foreign keys that values alone speak for, whatever the columns are called.
+
+    Every value of the child's column, at least three different ones, is a key of exactly one other table, and luck does
+    not explain it: keys that fill a share ``p`` of the values they might have hold all of ``d`` others by chance with
+    probability ``p ** d``, which has to be below 0.0001. What whole numbers might be is all between the least and the
+    greatest, so that numbers that merely count (1 to n) prove nothing; what texts might be is every mixture of the
+    signs that the keys have at each place.
+
+    Parameters
+    ----------
+    tables : dict of Table
+        The real tables, by name.
+    known : iterable of Relationship
+        Their children's columns are left out.
+    """
+    values = {name: _labels(table) for name, table in tables.items()}
+    taken, links = {(r.child, name) for r in known for name in r.foreign_columns}, list(known)
+    shares = {
+        (table, key): (_filled(seen), seen)
+        for table, columns in values.items()
+        for key, seen in columns.items()
+        if seen.is_key
+    }
+    found: list[Suggestion] = []
+    for child in sorted(tables):
+        for column, seen in values[child].items():
+            if (child, column) in taken or len(seen.values) < LEAST_PARENTS:
+                continue
+            fitting = [
+                Suggestion(Relationship(parent, child, key, column), len(seen.values), len(there.values))
+                for (parent, key), (share, there) in shares.items()
+                if parent != child and share ** len(seen.values) < LUCK and _points(seen, there)
+            ]
+            if len(fitting) == 1 and not _circle(tables, [*links, fitting[0].relationship]):
+                found += fitting
+                links.append(fitting[0].relationship)
+    return tuple(found)
+
+
+def _filled(seen: _Seen) -> float:
+    """Return which share of the values that keys of this form might have they are."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if seen.kind == "integer":
+        whole = pc.cast(seen.values, pa.int64())
+        ends = pc.min_max(whole).as_py()
+        return float(len(whole) / (ends["max"] - ends["min"] + 1))
+    texts = seen.values.to_pylist()
+    width = min(WIDEST, max(map(len, texts)))
+    possible = prod(len({text[at : at + 1] for text in texts}) for at in range(width))
+    return min(1.0, len(texts) / possible)
 
 
 class _Seen:

@@ -14,6 +14,7 @@ from synthgate.roles import Role
 
 if TYPE_CHECKING:
     from synthgate.counts import ColumnCounts
+    from synthgate.linking import Suggestion
     from synthgate.plan import Plan
     from synthgate.sides import Side
     from synthgate.tables import Table
@@ -58,12 +59,15 @@ class Looks:
         Those that metadata names, else those that names and values speak for.
     is_inferred : bool
         Whether nobody named the relationships.
+    suggested : tuple of Suggestion
+        Further ones that values alone speak for; they are not used.
     """
 
     source: str
     tables: Mapping[str, Look]
     relationships: tuple[Relationship, ...] = ()
     is_inferred: bool = False
+    suggested: tuple[Suggestion, ...] = ()
 
     @property
     def is_many(self) -> bool:
@@ -86,6 +90,7 @@ def look_at(real: object, metadata: str | Path | Mapping[str, Any] | None = None
     DataError
         When it cannot be read, is a profile, or metadata is about something else.
     """
+    from synthgate.linking import suggest_relationships
     from synthgate.tables import open_table
     from synthgate.tables.folders import is_many, open_many
 
@@ -98,7 +103,8 @@ def look_at(real: object, metadata: str | Path | Mapping[str, Any] | None = None
     described = described_tables(read, tables, [])
     looks = {name: _look(name, table, described[name], _ids(name, relationships)) for name, table in tables.items()}
     source = f"<{len(tables)} tables>" if isinstance(real, Mapping) else str(real)
-    return Looks(source=source, tables=looks, relationships=relationships, is_inferred=is_inferred)
+    suggested = suggest_relationships(tables, relationships) if is_inferred else ()
+    return Looks(source=source, tables=looks, relationships=relationships, is_inferred=is_inferred, suggested=suggested)
 
 
 def _links(read: TablesMetadata, tables: Mapping[str, Table]) -> tuple[tuple[Relationship, ...], bool]:

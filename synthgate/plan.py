@@ -47,7 +47,8 @@ class ColumnPlan:
     kind : str
         What the real table stores: integer, float, boolean, string, datetime, vector, ...
     layout : str or None
-        ``strptime`` layout of dates stored as text; None means ISO 8601.
+        How dates stored as text are written, by ``strptime`` (None means ISO 8601), and numbers stored as text, by
+        :mod:`synthgate.notations` (None means plain ones).
     nullable : bool
         Whether missing values are expected (the real column has some, or metadata says so).
     edges : float64 array

@@ -50,6 +50,7 @@ def gate_yaml(looks: Looks, real: str | None = None) -> str:
     if rules:
         content["constraints"] = rules
     told = [f"# also held in real, and checked by constraints.mined: {_one_line(words)}\n" for words in unsaid]
+    told += _suggestions(looks)
     holdout, target = ("holdout", "TABLE.COLUMN") if looks.is_many else ("holdout.parquet", "COLUMN")
     hints = HINTS.format(holdout=holdout, target=target) + (MANY_HINTS if looks.is_many else "")
     links = "# relationships were inferred from names and values: see that they are right\n"
@@ -102,6 +103,19 @@ def _ends(one: Relationship) -> dict[str, str | list[str]]:
     return {"child": _key(one.foreign_key, one.child), "parent": _key(one.key, one.parent)}
 
 
+def _suggestions(looks: Looks) -> list[str]:
+    """Return as comments the foreign keys that values alone speak for, with the evidence."""
+    import json
+
+    lines = [
+        f"#   - {_one_line(json.dumps(_ends(one.relationship), ensure_ascii=False))}   "
+        f"# all {one.values:,} different values are among the {one.keys:,} keys\n"
+        for one in looks.suggested
+    ]
+    first = "# foreign keys that values alone speak for, not used: put those that are right under relationships\n"
+    return [first, *lines] if lines else []
+
+
 def _roles(looks: Looks) -> dict[str, str]:
     """Return the role of every column, but for those that a foreign key settles."""
     tied = {(one.parent, one.key) for one in looks.relationships}
@@ -132,7 +146,10 @@ def _rules(look: Look, name: str, unsaid: list[str]) -> list[dict[str, str | flo
     from synthgate.typed import typed_rows
 
     plan, side = look.plan, look.side
-    mined = mine(Evidence(plan=plan, real=side, synthetic=side, holdout=None))
+    evidence = Evidence(plan=plan, real=side, synthetic=side, holdout=None, sequence=look.described.sequence)
+    mined = mine(evidence)
+    # rows of one sequence break a rule together
+    effect = evidence.design_effect if evidence.sequence else 1.0
     spell = spelling(plan)
     said = [(rule, rule.rule.words(), rule.rule.sql(spell)) for rule in mined.rules]
     rules = [(rule, words, sql) for rule, words, sql in said if sql is not None]
@@ -149,7 +166,7 @@ def _rules(look: Look, name: str, unsaid: list[str]) -> list[dict[str, str | flo
     content = []
     for (rule, words, sql), (rows, of) in zip(rules, broken, strict=True):
         # what fresh real rows may break by chance: all rows count here, of which the rule may be about a few
-        share = tolerated_share(rule, rule.support, ALPHA / mined.held, 1.0) * rule.support / of
+        share = tolerated_share(rule, rule.support, ALPHA / mined.held, effect) * rule.support / of
         if rows > share * of:
             left.append(words)
             continue

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from synthgate.canonical import Labels, Numbers, as_booleans, kind_of, number_label, to_labels, to_numbers
 from synthgate.counts import ColumnCounts, Counts, count_column
-from synthgate.infer import date_layout, number_role, target_role, text_role
+from synthgate.infer import date_layout, number_notation, number_role, target_role, text_role
 from synthgate.plan import Canonical, ColumnPlan, Plan, plan_column
 from synthgate.roles import Role
 from synthgate.sides import Side, Streamed, count_side, read_columns, read_vectors, stream
@@ -109,8 +109,9 @@ def plan_of(seen: Survey, targets: tuple[str, ...], layouts: Mapping[str, str]) 
     columns = []
     for item in seen.table.schema:
         kind, counts = kind_of(item.type), seen.streamed.counts.columns[item.name]
-        role, layout = _role(item.name, kind, counts, is_target=item.name in targets)
-        role = seen.given.get(item.name, role)
+        inferred, layout = _role(item.name, kind, counts, is_target=item.name in targets)
+        role = seen.given.get(item.name, inferred)
+        layout = layout if role is inferred else None
         layout = layouts.get(item.name, layout)
         values = _values_for(role, layout, counts)
         columns.append(plan_column(item.name, role, kind, values, nullable=counts.missing > 0, layout=layout))
@@ -135,8 +136,19 @@ def _role(name: str, kind: str, seen: ColumnCounts, *, is_target: bool) -> tuple
     if isinstance(seen.values, NumberCounts):
         role = number_role(name, kind, seen.values)
         return (target_role(role, kind, seen.values) if is_target else role), None
-    is_date, layout = date_layout(seen.values.labels) if kind == "string" else (False, None)
-    return (Role.DATETIME, layout) if is_date else (text_role(name, seen.values), None)
+    return _text_role(name, kind, seen.values, is_target=is_target)
+
+
+def _text_role(name: str, kind: str, values: LabelCounts, *, is_target: bool) -> tuple[Role, str | None]:
+    """Return the role of a column of texts, and how they are written when they are dates or numbers."""
+    if kind == "string":
+        is_date, layout = date_layout(values.labels)
+        if is_date:
+            return Role.DATETIME, layout
+        notation = number_notation(name, values, is_target=is_target)
+        if notation is not None:
+            return Role.NUMERICAL, notation
+    return text_role(name, values), None
 
 
 def _values_for(role: Role, layout: str | None, seen: ColumnCounts) -> NumberCounts | LabelCounts:

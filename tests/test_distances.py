@@ -133,3 +133,12 @@ def test_the_error_of_tv_covers_the_truth():
         d = total_variation(rng.multinomial(3000, p), rng.multinomial(3000, q))
         hits += abs(d.value - truth) <= 1.96 * d.error
     assert 0.91 <= hits / 400 <= 0.99
+
+
+@pytest.mark.parametrize(
+    ("p", "q"), [([0.7, 0.3], [0.3, 0.7]), ([0.9, 0.1, 0.0, 0.0], [0.5, 0.1, 0.2, 0.2]), ([0.4, 0.6], [0.9, 0.1])]
+)
+def test_the_error_of_tv_counts_what_one_cell_has_and_others_lack(p, q):
+    rng = np.random.default_rng(1)
+    drawn = [total_variation(rng.multinomial(60, p), rng.multinomial(40, q)) for _ in range(2000)]
+    assert np.mean([d.error for d in drawn]) == pytest.approx(np.std([d.value for d in drawn]), rel=0.1)

@@ -34,6 +34,7 @@ LAYERS = {
         "rounding",
         "plan",
         "infer",
+        "notations",
         "counts",
         "contingency",
         "crosstabs",

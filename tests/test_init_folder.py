@@ -224,3 +224,76 @@ def test_the_gate_file_names_tables_as_seen_from_where_it_stands(sides):
     assert run("init", "visits.csv", "-o", "gates/one.yaml") == 0
     gate = load_gate("gates/one.yaml")
     assert (gate.real, gate.synthetic) == ("gates/../visits.csv", "gates/synthetic.csv")
+
+
+def trips(seed: int, rows: int = 400) -> dict[str, pa.Table]:
+    """Draw trips between towns, which the trips call by other names than the towns do, and their price classes."""
+    rng = np.random.default_rng(seed)
+    codes = ["".join(rng.choice(list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), 4)) for _ in range(60)]
+    return {
+        "towns": pa.table({"code": codes, "people": rng.integers(100, 10**6, 60), "number": np.arange(60)}),
+        "grades": pa.table({"letter": list("ABCDEF"), "least": [90, 80, 70, 60, 50, 0]}),
+        "trips": pa.table(
+            {
+                "start": rng.choice(codes[:20], rows),
+                "goal": [None, *rng.choice(codes[10:], rows - 1)],
+                "seats": rng.integers(1, 60, rows),
+                "class": rng.choice(list("ABC"), rows),
+            }
+        ),
+    }
+
+
+def test_foreign_keys_of_other_names_are_suggested_with_their_evidence_and_not_used(sides):
+    written(sides / "trips", trips(5))
+    assert run("init", "trips") == 0
+    text = (sides / "synthgate.yaml").read_text()
+    told = '#   - {"child": "trips.start", "parent": "towns.code"}   # all 20 different values are among the 60 keys'
+    assert told in text
+    assert '"child": "trips.goal"' in text
+    # small whole numbers and single letters are among other keys by luck
+    assert '"trips.seats"' not in text
+    assert '"trips.class"' not in text
+    gate = load_gate(sides / "synthgate.yaml")
+    assert gate.relationships == ()
+
+
+def test_no_foreign_key_is_suggested_between_tables_that_share_nothing():
+    from synthgate.linking import suggest_relationships
+    from synthgate.tables import open_table
+
+    rng = np.random.default_rng(9)
+    for _ in range(20):
+        tables = {
+            name: open_table(
+                pa.table(
+                    {
+                        "id": np.arange(200),
+                        "code": [f"{chr(65 + rng.integers(26))}{k % 10}{k // 10}" for k in range(200)],
+                        "level": rng.choice(list("ABCDE"), 200),
+                        "count": rng.poisson(20, 200),
+                        "year": rng.integers(1990, 2020, 200),
+                    }
+                )
+            )
+            for name in ("a", "b", "c")
+        }
+        assert [s for s in suggest_relationships(tables, ()) if s.relationship.foreign_key != "code"] == []
+
+
+def test_rules_of_sequences_are_tolerant_of_whole_sequences(sides):
+    rng = np.random.default_rng(6)
+    person = np.repeat(np.arange(200), rng.integers(3, 12, 200))
+    low = rng.gamma(3, 10, 200)[person].round(1)
+    high = low + rng.gamma(2, 4, 200)[person].round(1)
+    table = pa.table({"person": [f"P{k:04d}" for k in person], "low": low, "high": high})
+    pq.write_table(table, sides / "long.parquet")
+    columns = {"person": {"sdtype": "id"}, "low": {"sdtype": "numerical"}, "high": {"sdtype": "numerical"}}
+    described = {"METADATA_SPEC_VERSION": "SINGLE_TABLE_V1", "columns": columns}
+    tolerated = []
+    for more in ({}, {"sequence_key": "person"}):
+        (sides / "metadata.json").write_text(json.dumps(described | more))
+        assert run("init", "long.parquet", "--metadata", "metadata.json", "--force") == 0
+        rules = {rule.name: rule.tolerance for rule in load_gate(sides / "synthgate.yaml").constraints}
+        tolerated.append(rules["low <= high"])
+    assert 0 < tolerated[0] < tolerated[1] / 1.5

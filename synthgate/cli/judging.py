@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from synthgate.cli.output import say, warn
+from synthgate.cli.output import refuse_unwritable, say, warn
 from synthgate.errors import UsageError, nearest
 from synthgate.render import FORMATS
 
@@ -124,6 +124,7 @@ def judge(request: dict[str, Any], options: dict[str, Any]) -> int:
     """Evaluate what `request` names, write the reports, tell the verdict, and return the exit status."""
     from synthgate.gate import evaluate
 
+    refuse_unwritable(options["out"])
     progress = Progress(options["quiet"])
     verdict = evaluate(**request, progress=progress)
     progress("write reports")

@@ -64,6 +64,23 @@ def write_whole(path: Path, text: str) -> None:
         raise UsageError(str(path), f"the file cannot be written: {error.strerror}", "choose another name") from error
 
 
+def refuse_unwritable(folder: Path) -> None:
+    """Refuse a folder that reports could not be written to, before there is anything to write.
+
+    Raises
+    ------
+    UsageError
+    """
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists() or path.is_symlink())
+    problem = ""
+    if not there.is_dir():
+        problem = "is a file" if there == folder else f"cannot be a folder: {str(there)!r} is a file"
+    elif not os.access(there, os.W_OK | os.X_OK):
+        problem = "cannot be written" if there == folder else f"cannot be made: {str(there)!r} cannot be written"
+    if problem:
+        raise UsageError(str(folder), f"{problem}; expected a folder for the reports", "choose another --out")
+
+
 def make_folder(path: Path) -> None:
     """Make a folder for files to be written to, where it is not there.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from synthgate.canonical import EPOCH, number_label
 from synthgate.defects.catalogue import NotApplicableError
+from synthgate.notations import write
 from synthgate.plan import ColumnPlan
 from synthgate.roles import Role
 
@@ -96,7 +98,8 @@ def numbers_as(kind: pa.DataType, plan: ColumnPlan, values: NDArray[np.float64])
         if plan.role is Role.DATETIME:
             return _moments(kind, plan, np.where(gone, 0, values), gone)
         if pt.is_string(kind):
-            return pa.array([None if lost else number_label(v) for v, lost in zip(values, gone, strict=True)], kind)
+            spell = partial(write, layout=plan.layout) if plan.layout else number_label
+            return pa.array([None if lost else spell(v) for v, lost in zip(values, gone, strict=True)], kind)
         if pt.is_integer(kind):
             whole = pa.array(np.round(np.where(gone, 0, values)).astype(np.int64), mask=gone)
             least, greatest = np.nanmin(values, initial=0), np.nanmax(values, initial=0)

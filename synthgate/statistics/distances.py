@@ -46,7 +46,9 @@ def total_variation(real: IntArray, synthetic: IntArray) -> Distance:
     ``TV = 1/2 sum |p - q|``. Each cell's difference is normal with variance ``v = p (1 - p) / n +
     q (1 - q) / m``; its absolute value varies by ``v`` where the cells clearly differ and by
     ``(1 - 2 / pi) v`` where they do not (folded normal), and the error runs between the two as
-    the difference grows from one to three standard errors.
+    the difference grows from one to three standard errors. Clear differences are not independent: what one cell has
+    too much of, others lack. With weights ``w``, the sign of a clear difference and 0 else, ``sum w (p - q)`` varies by
+    ``(sum w^2 p - (sum w p)^2) / n + (sum w^2 q - (sum w q)^2) / m`` (multinomial covariance).
 
     Parameters
     ----------
@@ -73,8 +75,12 @@ def total_variations(real: IntArray, synthetic: IntArray) -> tuple[FloatArray, F
     variance = p * (1 - p) / n + q * (1 - q) / m
     gap = np.abs(p - q)
     clear = np.clip((gap / np.sqrt(np.where(variance > 0, variance, 1.0)) - 1) / 2, 0, 1)
-    folded = (1 - 2 / pi) + (2 / pi) * clear
-    return 0.5 * gap.sum(axis=1), 0.5 * np.sqrt((folded * variance).sum(axis=1))
+    weight, folded = clear * np.sign(p - q), (1 - 2 / pi) + (2 / pi) * clear
+    within = ((folded - clear**2) * variance).sum(axis=1)
+    square = weight**2
+    together = ((square * p).sum(axis=1) - (weight * p).sum(axis=1) ** 2) / n
+    together += ((square * q).sum(axis=1) - (weight * q).sum(axis=1) ** 2) / m
+    return 0.5 * gap.sum(axis=1), 0.5 * np.sqrt(np.maximum(within + together, 0.0))
 
 
 def expected_total_variation(pool: IntArray, n: int, m: int) -> Reference:

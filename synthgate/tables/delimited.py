@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from synthgate.errors import DataError
 from synthgate.tables.columns import Feed, check_names
 from synthgate.tables.files import COPY_BYTES, Layout, SourceFile, arrow_errors, damaged, first_line, open_bytes
+from synthgate.tables.headers import refuse_values
 from synthgate.tables.text_types import EVERY_FAMILY
 from synthgate.tables.texts import check_all_same, is_small, text_feed
 
@@ -154,6 +155,7 @@ def _dialect(file: SourceFile) -> Dialect:
         raise DataError(where, "found a quote that is not closed, expected the column names", "close or drop the quote")
     if not best[1].names:
         raise DataError(where, "the line is blank, expected the column names", "remove the lines before the names")
+    refuse_values(best[1].names, csv.reader(io.StringIO(text, newline=""), delimiter=best[1].delimiter), where)
     check_names(best[1].names, where)
     return best[1]
 

@@ -72,8 +72,13 @@ def _from_pandas(frame: Any, where: str) -> pa.Table:
     check_names(names, where)
     if levels:
         frame = frame.reset_index(level=levels)
-    columns = {name: frame.iloc[:, at] for at, name in enumerate(names)}
+    columns = {name: _dense(frame.iloc[:, at]) for at, name in enumerate(names)}
     return pa.table({name: _column(column, column.isna()) for name, column in columns.items()})
+
+
+def _dense(column: Any) -> Any:
+    """Return a pandas column with all of its values, where only those that are not zero are stored."""
+    return column.sparse.to_dense() if str(column.dtype).startswith("Sparse") else column
 
 
 def _from_columns(columns: Mapping[Any, Any], where: str) -> pa.Table:

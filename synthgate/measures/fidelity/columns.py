@@ -42,6 +42,7 @@ LEAST_VALUES = 10
 LEAST_SCALE = 0.2
 MOST_SCALE = 0.5
 DRIFT_Z = 3.0
+SMALL_SAMPLE = 5.0
 SHOWN_CATEGORIES = 12
 SMALL_CELL = 10
 MIN_MISSING_SIMILARITY = 0.95
@@ -256,8 +257,9 @@ def _cell_estimate(cells: Cells, z: float, design: float, gap: float = 0.0) -> E
     if cells.holdout is not None and cells.holdout.sum():
         fresh = drifted(fresh, total_variation(cells.real, cells.holdout), n, int(cells.holdout.sum()), m)
     careless = careless_total_variation(cells.real, cells.uniform, max(1, m))
+    measured, fresh = widened(total_variation(cells.real, cells.synthetic), fresh, n, m)
     return place(
-        total_variation(cells.real, cells.synthetic),
+        measured,
         fresh,
         careless,
         z,
@@ -266,6 +268,23 @@ def _cell_estimate(cells: Cells, z: float, design: float, gap: float = 0.0) -> E
         design=design,
         gap=gap,
     )
+
+
+def widened(distance: Distance, fresh: Reference, n: int, m: int) -> tuple[Distance, Reference]:
+    """Widen the errors of a column's distance, and of the distance of fresh rows, for small samples.
+
+    Both come from the shares that were seen, which tell too little: a value that none of `n` rows has may well be that
+    of one row in ``n + 1`` (Laplace's rule of succession), and an estimated error is itself uncertain, as in Student's
+    t. The factor ``sqrt(1 + 5 / k)``, with ``k = n m / (n + m)``, was calibrated on random splits of real tables of 20
+    to 150 rows; from 1,000 rows on it is below 1.01.
+    """
+    if not n or not m:
+        return distance, fresh
+    each = 1 / n + 1 / m
+    unseen = n / (n + 1) ** 2 * each
+    factor = 1 + SMALL_SAMPLE * each
+    error, spread = (float(np.sqrt((part**2 + unseen) * factor)) for part in (distance.error, fresh.spread))
+    return Distance(distance.value, error), Reference(fresh.mean, spread)
 
 
 def drifted(fresh: Reference, measured: Distance, n: int, h: int, m: int) -> Reference:
@@ -292,6 +311,7 @@ def _ks_estimate(
         fresh = drifted(fresh, measured, n, holdout.present, m)
     distance = kolmogorov_smirnov(real.numbers, synthetic.numbers, steps)
     careless = uniform_kolmogorov_smirnov(real.numbers)
+    distance, fresh = widened(distance, fresh, n, m)
     return place(distance, fresh, careless, z, least=LEAST_SCALE, most=MOST_SCALE, design=design, gap=gap)
 
 

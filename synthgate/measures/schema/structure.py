@@ -12,6 +12,7 @@ from synthgate.catalogue import Options, measure
 from synthgate.counts import ColumnCounts
 from synthgate.findings import Estimate, Ledger, Measured, Measurement, Severity
 from synthgate.measures.schema.gaps import gap_findings, is_wrong
+from synthgate.measures.schema.writing import other_notation, unread
 from synthgate.roles import Role
 from synthgate.values import LabelCounts, NumberCounts
 
@@ -130,7 +131,37 @@ def types(evidence: Evidence, options: Options) -> Measurement:
         findings.extend(
             _type_findings(plan, stored, counts, _whole(evidence, name), read_as_text=evidence.synthetic.table.as_text)
         )
+        findings += _infinite(evidence, name)
+    findings = [_with_notation(evidence, found) for found in findings]
+    findings += [found for name in names if (found := unread(evidence, evidence.plan[name]))]
     return summed_up(findings, "columns store values of another type", len(names))
+
+
+def _infinite(evidence: Evidence, name: str) -> list[Measured]:
+    """Return infinite values where no known row has one: a warning where as many might be rare, and a failure else."""
+    found = evidence.synthetic.counts.columns.get(name)
+    known = [
+        side.counts.columns[name] for side in (evidence.real, evidence.holdout) if side and name in side.counts.columns
+    ]
+    if found is None or not _infinities(found) or any(map(_infinities, known)):
+        return []
+    rows = _infinities(found)
+    message = f"{rows:,} of {found.rows:,} values are infinite, real holds finite numbers only"
+    may_be = chance_of_all(rows, found.present, sum(side.present for side in known)) >= ALPHA
+    return [violation("infinite_share", name, rows / found.rows, message, Severity.WARN if may_be else None)]
+
+
+def _infinities(counts: ColumnCounts) -> int:
+    values = counts.values
+    return int(values.counts[np.isinf(values.values)].sum()) if isinstance(values, NumberCounts) else 0
+
+
+def _with_notation(evidence: Evidence, found: Measured) -> Measured:
+    """Add to values that are no numbers how they are written, where that is why."""
+    if found.metric != "misfit_share":
+        return found
+    (name,) = found.columns
+    return replace(found, message=found.message + other_notation(evidence.plan[name], evidence.synthetic.table))
 
 
 def _whole(evidence: Evidence, name: str) -> int:
