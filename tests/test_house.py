@@ -61,6 +61,7 @@ LAYERS = {
         "gatefile",
         "schemas",
         "judging",
+        "wrong_labels",
         "wrong_values",
         "diagnosis",
         "verdict",
