@@ -12,31 +12,11 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from synthgate.findings import CheckResult, Diagnosis, Finding, Json, Status
-from synthgate.wrong_values import remaining, written_wrongly
+from synthgate.wrong_labels import wrong_labels
+from synthgate.wrong_values import factor_words, remaining, written_wrongly
 
 Confidence: TypeAlias = 'Literal["clear", "likely"]'
 
-KNOWN_FACTORS = {
-    10.0: "ten, or one decimal place",
-    100.0: "a hundred, as metres for centimetres or shares for per cent",
-    1000.0: "a thousand, as grams for kilograms",
-    1_000_000.0: "a million",
-    12.0: "twelve, as months for years or inches for feet",
-    60.0: "sixty, as seconds for minutes",
-    3600.0: "3,600, as seconds for hours",
-    24.0: "24, as hours for days",
-    7.0: "seven, as days for weeks",
-    365.25: "365, as days for years",
-    2.54: "2.54, as centimetres for inches",
-    30.48: "30.48, as centimetres for feet",
-    3.28084: "3.28, as feet for metres",
-    2.20462: "2.2, as pounds for kilograms",
-    1.609344: "1.61, as kilometres for miles",
-    4.184: "4.18, as joules for calories",
-    28.3495: "28.3, as grams for ounces",
-    3.78541: "3.79, as litres for gallons",
-}
-FACTOR_TOLERANCE = 0.02
 STRONG = 0.1
 LOST = 0.2
 ALL_LOST = 0.3
@@ -86,6 +66,7 @@ def diagnose(checks: Iterable[CheckResult]) -> tuple[Diagnosis, ...]:
     found = written_wrongly(facts.checks)
     for mode in MODES:
         found += mode(facts, tuple(found))
+    found += wrong_labels(facts.checks, found)
     found += remaining(facts.checks, {column for d in found for column in d.columns})
     merged = [_merged([d for d in found if d.name == name]) for name in dict.fromkeys(d.name for d in found)]
     return tuple(sorted(merged, key=lambda d: d.confidence != "clear"))
@@ -125,20 +106,12 @@ def _unit_change(facts: Facts, _: tuple[Diagnosis, ...]) -> list[Diagnosis]:
         factor = _number(told.get("scaled_by"))
         if factor <= 0:
             continue
-        words = _factor_words(factor)
+        words = factor_words(factor)
         confidence: Confidence = "clear" if words else "likely"
         size = f"multiplied by {factor:.4g}" if factor > 1 else f"divided by {1 / factor:.4g}"
         sentence = f"{column} looks {size}" + (f": {words}" if words else "") + " (its shape is right)"
         out.append(_made("unit change", sentence, confidence, ["fidelity.columns"], [column]))
     return out
-
-
-def _factor_words(factor: float) -> str:
-    size = max(factor, 1 / factor)
-    for known, words in KNOWN_FACTORS.items():
-        if abs(size / known - 1) <= FACTOR_TOLERANCE:
-            return f"a factor of {words}"
-    return ""
 
 
 def _shifted(facts: Facts, _: tuple[Diagnosis, ...]) -> list[Diagnosis]:
@@ -189,7 +162,11 @@ def _tails(facts: Facts, before: tuple[Diagnosis, ...]) -> list[Diagnosis]:
     for finding in facts.failing("coverage.ranges"):
         details, column = finding.measured.details, finding.measured.columns[0]
         found, end = _number(details.get("found")), str(details.get("name")).split(" ")[0]
-        if column not in moved and found < _number(details.get("expected")):
+        if (
+            finding.measured.metric == "tail_share_ratio"
+            and column not in moved
+            and found < _number(details.get("expected"))
+        ):
             ends.setdefault((column, end), []).append(found)
     clipped: dict[str, bool] = {}
     for (column, _), rows in ends.items():

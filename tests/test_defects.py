@@ -168,6 +168,21 @@ def test_rules_are_broken_in_the_rows_that_are_said(subject):
     assert len(keys) - len(keys.unique()) == 30
 
 
+def test_rows_are_repeated_with_their_own_keys_and_defaults_are_medians(subject):
+    made = inject("repeated_rows", subject, Rung.GROSS, 0)
+    assert made.table["id"].equals(subject.table["id"])
+    rest = [tuple(row.values()) for row in made.table.drop_columns(["id"]).to_pylist()]
+    assert len(rest) - len(set(rest)) >= 0.39 * len(rest)
+    made = inject("default_value", subject, Rung.GROSS, 0)
+    (name,) = made.columns
+    before, after = (np.array(t[name].to_pylist(), float) for t in (subject.table, made.table))
+    changed = after[(before != after) & ~np.isnan(before)]
+    assert len(set(changed)) == 1
+    known = np.sort(before[~np.isnan(before)])
+    assert changed[0] == known[len(known) // 2]
+    assert abs(len(changed) / len(known) - 0.25) < 0.02
+
+
 def test_types_stay_unless_the_type_is_the_defect(subject):
     for name in sorted(set(DEFECTS) - {"wrong_type"}):
         rung = next(r for r in reversed(Rung) if _applies(subject, name, r))

@@ -153,6 +153,33 @@ def test_shuffled_target(sides: tuple[pa.Table, pa.Table], shuffle_columns: Call
     assert "utility.tstr" in found["shuffled or noisy target"].checks
 
 
+def test_labels_that_are_wrong_in_part_are_named_with_the_part() -> None:
+    def draw(seed: int, wrong: bool = False) -> pa.Table:
+        rng = np.random.default_rng(seed)
+        x, job = rng.normal(size=4000), rng.choice(["a", "b", "c"], 4000)
+        hit = np.where(x + rng.normal(0, 0.3, 4000) > 0, "yes", "no")
+        some = np.flatnonzero(job == "b")[: 600 if wrong else 0]
+        hit[some] = rng.permutation(hit[some])
+        return pa.table({"x": x, "job": job, "hit": hit})
+
+    found = told(draw(1), draw(2, wrong=True), ["utility.tstr"], target="hit", holdout=draw(3))
+    assert found.keys() == {"shuffled or noisy target"}
+    assert found["shuffled or noisy target"].columns[0] == "hit"
+    assert "the labels hit are partly wrong" in found["shuffled or noisy target"].sentence
+    assert told(draw(1), draw(2), ["utility.tstr"], target="hit", holdout=draw(3)) == {}
+
+
+def test_outcomes_that_follow_too_closely_are_named() -> None:
+    def draw(seed: int, spread: float) -> pa.Table:
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=4000)
+        return pa.table({"x": x, "y": x + rng.normal(0, spread, 4000)})
+
+    found = told(draw(1, 0.5), draw(2, 0.2), ["utility.tstr"], target="y", holdout=draw(3, 0.5))
+    assert found.keys() == {"outcomes too predictable"}
+    assert found["outcomes too predictable"].columns == ("y",)
+
+
 def test_memorisation(sides: tuple[pa.Table, pa.Table]) -> None:
     real, synthetic = sides
     copied = pa.concat_tables([synthetic.slice(400), real.slice(0, 400)])

@@ -55,6 +55,17 @@ def test_each_row_twice_is_half_as_distinct(make_evidence, draw_people):
     assert found.estimate.high > 0.4
 
 
+def test_rows_written_twice_are_found_among_many(make_evidence, draw_people):
+    once = draw_people(9000, 2)
+    some = np.arange(9000)
+    some[:1000] = some[5000:6000]
+    result = run(make_evidence(draw_people(9000, 1), once.take(pa.array(some)), draw_people(9000, 3)))
+    (found,) = (f for f in result.findings if f.metric == "repeated_rows")
+    assert judge(found.estimate, found.limit) is Status.FAIL
+    assert found.details["rows"] == 9000
+    assert found.details["repeated_share"] - found.details["repeated_share_real"] > 0.2
+
+
 @pytest.mark.parametrize("rows", [300, 1200])
 def test_fresh_rows_never_fail(make_evidence, draw_people, rows):
     for seed in range(6):

@@ -63,6 +63,7 @@ LAYERS = {
         "gatefile",
         "schemas",
         "judging",
+        "wrong_labels",
         "wrong_values",
         "diagnosis",
         "verdict",

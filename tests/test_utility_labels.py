@@ -70,6 +70,17 @@ def test_shuffled_numbers_fail_and_no_single_row_decides(make_evidence):
     assert found(make_evidence, odd, "y").score.position.high > 0.95
 
 
+def test_outcomes_that_follow_too_closely_fail(make_evidence):
+    spoiled = table(3000, 3)
+    mean = 2 * spoiled["x"] + (spoiled["job"] == "a")
+    spoiled["y"] = mean + 0.5 * (spoiled["y"] - mean)
+    out = found(make_evidence, spoiled, "y")
+    close = {f.metric: (f, s) for f, s in zip(out.findings, statuses(out), strict=True)}["label_uncertainty_kept"]
+    assert close[1] is Status.FAIL
+    assert close[0].estimate.value < 0.5
+    assert "too closely" in close[0].message
+
+
 def test_what_real_rows_do_not_teach_is_not_assessed(make_evidence):
     noise = table(3000, 3)
     assert found(make_evidence, noise, "z").not_assessed

@@ -113,6 +113,22 @@ def _round_step(length: float) -> float:
     return float(power * min((1, 2, 5, 10), key=lambda n: abs(np.log(n * power / length))))
 
 
+@defect("Default value", ("coverage", "fidelity"), (0.005, 0.03, 0.08, 0.25))
+def default_value(subject: Subject, strength: float, rng: np.random.Generator) -> Injection:
+    """Put its median in the place of a share of the values of one number, as careless imputation does."""
+    fine = _fine(subject)
+    if not fine:
+        raise NotApplicableError("no number has values fine enough for one of them to stand out")
+    name = fine[int(rng.integers(len(fine)))]
+    values, known = subject.values(name).copy(), _known(subject, name)
+    median = np.sort(known)[len(known) // 2]
+    others = np.flatnonzero(np.isfinite(values) & (values != median))
+    rows = others[some_rows(len(others), strength, rng)]
+    values[rows] = median
+    table = with_numbers(subject.table, subject.plan[name], values)
+    return Injection(table=table, columns=(name,), told=f"{count_of(rows, table)} have the median of a number")
+
+
 @defect("Missing values added", ("schema", "fidelity", "constraints"), (0.001, 0.004, 0.05, 0.3))
 def nulls_added(subject: Subject, strength: float, rng: np.random.Generator) -> Injection:
     """Delete a share of the values of a column that is never missing in real; of up to five from 5 % on."""

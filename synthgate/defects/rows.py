@@ -59,6 +59,11 @@ def near_copies(subject: Subject, strength: float, rng: np.random.Generator) -> 
     )
 
 
+def _own(subject: Subject) -> set[str]:
+    """Return the columns that stay a row's own when the row is written over: keys and ids."""
+    return {c.name for c in subject.plan.columns if c.role is Role.ID} | set(subject.keys)
+
+
 def _copied(subject: Subject, share: float, rng: np.random.Generator) -> tuple[pa.Table, Rows, Rows]:
     """Return the table with training rows at some places, the places, and the training rows' numbers."""
     import pyarrow as pa
@@ -71,12 +76,29 @@ def _copied(subject: Subject, share: float, rng: np.random.Generator) -> tuple[p
     spoiled = subject.table
     places = np.arange(subject.rows)
     places[rows] = subject.rows + source
-    own = {c.name for c in subject.plan.columns if c.role is Role.ID} | set(subject.keys)
+    own = _own(subject)
     for name in subject.table.column_names:
         if name in subject.train.column_names and name not in own:
             pool = pa.concat_tables([subject.table.select([name]), subject.train.select([name])])
             spoiled = with_column(spoiled, name, pool[name].take(pa.array(places)))
     return spoiled, rows, source
+
+
+@defect("Repeated rows", ("coverage",), (0.02, 0.08, 0.15, 0.4))
+def repeated_rows(subject: Subject, strength: float, rng: np.random.Generator) -> Injection:
+    """Write other rows of the table in the place of a share of the rows; keys stay."""
+    rows = some_rows(subject.rows, strength, rng)
+    others = np.setdiff1d(np.arange(subject.rows), rows)
+    if not len(others):
+        raise NotApplicableError("there are too few rows for some to be repeated")
+    places = np.arange(subject.rows)
+    places[rows] = rng.choice(others, len(rows))
+    spoiled = subject.table.take(places)
+    for name in _own(subject) & set(spoiled.column_names):
+        spoiled = with_column(spoiled, name, subject.table[name])
+    if spoiled.equals(subject.table):
+        raise NotApplicableError("all rows are alike")
+    return Injection(table=spoiled, columns=(), told=f"{count_of(rows, spoiled)} are other rows again, keys aside")
 
 
 @defect("Mode collapse", ("coverage", "fidelity", "utility"), (0.01, 0.05, 0.18, 0.42))

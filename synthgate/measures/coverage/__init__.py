@@ -1,5 +1,5 @@
 """Coverage: are the rare cases, the tails and all regions of the real table there?"""
 
-from synthgate.measures.coverage import combinations, modes, shares
+from synthgate.measures.coverage import combinations, modes, ranges, shares
 
-__all__ = ["combinations", "modes", "shares"]
+__all__ = ["combinations", "modes", "ranges", "shares"]

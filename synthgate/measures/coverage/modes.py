@@ -92,6 +92,7 @@ def _diversity(
     fresh = (held if drawn.has_holdout else coded["real"])[drawn.fresh]
     regions = diversity.Regions(nearest(real, centres), nearest(synthetic, centres), words)
     found = diversity.findings(real, fresh, synthetic, regions)
+    found.append(diversity.repeated(coded["real"], coded["synthetic"], rng))
     covered, distinct = (f.estimate.value if f.estimate else 0.0 for f in found[:2])
     told = f"rows reach {covered:.0%} of the neighbourhoods that fresh real rows reach, and are {distinct:.0%}"
     return found, f"; synthetic {told} as distinct ({len(real):,} of each)"

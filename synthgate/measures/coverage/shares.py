@@ -14,7 +14,7 @@ from synthgate.findings import Estimate, Ledger, Measured, Measurement, Skip
 from synthgate.measures.coverage.lost import Categories, lost_together
 from synthgate.statistics.intervals import ratio_interval, z_value
 from synthgate.statistics.positions import ratio_estimate
-from synthgate.values import LabelCounts, NumberCounts
+from synthgate.values import LabelCounts
 
 if TYPE_CHECKING:
     from synthgate.evidence import Evidence
@@ -23,7 +23,6 @@ MIN_EXPECTED = 5.0
 LEAST_KNOWN = 10
 """Known values of a column below which their shares tell nothing."""
 SMALL_CELL = 10
-TAILS = (0.01, 0.05)
 RARE_SHARE = 0.05
 SURE = 0.998
 """Level at which rare categories taken together are held; many columns and tables are looked at."""
@@ -74,7 +73,6 @@ def judge_cells(cells: Iterable[Cell], noun: str) -> Measurement:
     findings = [_finding(cell, z) for cell in tested]
     lost = [f for f in findings if f.estimate and f.estimate.high < 0.5]
     findings.sort(key=lambda f: f.estimate.high if f.estimate else 1.0)
-    kept = 1 - len(lost) / len(tested)
     skipped = _skipped(every, noun)
     plural = "categories" if noun == "category" else f"{noun}s"
     smallest = min(cell.expected for cell in tested)
@@ -86,7 +84,7 @@ def judge_cells(cells: Iterable[Cell], noun: str) -> Measurement:
     return Measurement(
         reason=reason,
         findings=tuple(findings),
-        score=Estimate.exact(kept),
+        score=Estimate.exact(1 - len(lost) / len(tested)),
         ledger=Ledger(len(tested), skipped),
         power=f"the rarest {noun} tested is expected {smallest:.0f} times in synthetic",
     )
@@ -126,11 +124,17 @@ def _skipped(cells: list[Cell], noun: str) -> tuple[Skip, ...]:
     return tuple(Skip(column, f"{n} {noun}s expected fewer than 5 times") for column, n in few.items())
 
 
-def _finding(cell: Cell, z: float) -> Measured:
+def kept(cell: Cell, z: float) -> tuple[float, float, float]:
+    """Return the ratio of a cell's share to the real one, turned over when above one, with its interval."""
     low, high = ratio_interval(cell.found, cell.found_of, cell.known, cell.known_of, z)
     ratio = (cell.found / cell.found_of) / (cell.known / cell.known_of)
     if ratio > 1:
-        low, ratio, high = (1 / high if np.isfinite(high) else 0.0), 1 / ratio, (1 / low if low > 0 else 1.0)
+        return 1 / ratio, 1 / high if np.isfinite(high) else 0.0, 1 / low if low > 0 else 1.0
+    return ratio, low, high
+
+
+def _finding(cell: Cell, z: float) -> Measured:
+    ratio, low, high = kept(cell, z)
     spread = np.sqrt(cell.expected * (1 + cell.found_of / cell.known_of))
     band = (max(0.0, cell.expected - z * spread), cell.expected + z * spread)
     shown = (
@@ -201,44 +205,3 @@ def _with_new(name: str, known: LabelCounts, synthetic: LabelCounts) -> Categori
     """Return the counts of all categories of either table."""
     labels = (known + synthetic).labels.to_pylist()
     return Categories(name, known.of_categories(tuple(labels)), synthetic.of_categories(tuple(labels)))
-
-
-@measure("coverage.ranges")
-def ranges(evidence: Evidence, options: Options) -> Measurement:
-    """Compare how many rows lie in the outer 1 % and 5 % of each continuous column, at both ends."""
-    cells: list[Cell] = []
-    for name in evidence.shared:
-        if not evidence.plan[name].role.is_continuous:
-            continue
-        known, fresh = evidence.real.counts.columns[name].numbers, NumberCounts.empty()
-        if evidence.holdout and name in evidence.holdout.counts.columns:
-            fresh = evidence.comparable(evidence.holdout, name).numbers
-        known = known + fresh
-        synthetic = evidence.comparable(evidence.synthetic, name).numbers
-        if known.overflowed or synthetic.overflowed or not synthetic.total or len(known.values) < 3:
-            continue
-        cells.extend(_tails(name, known, synthetic, fresh))
-    if not cells:
-        return Measurement.missing("no numerical or datetime column with a tail")
-    return judge_cells(cells, "tail")
-
-
-def _tails(name: str, known: NumberCounts, synthetic: NumberCounts, fresh: NumberCounts) -> list[Cell]:
-    sides = (known, synthetic, fresh)
-    cells = []
-    for share in TAILS:
-        low, high = known.quantiles(np.array([share, 1 - share]))
-        tails = {
-            "lower": [_rows(side, side.values < low) for side in sides],
-            "upper": [_rows(side, side.values > high) for side in sides],
-        }
-        for end, (here, there, held) in tails.items():
-            if here:
-                label = f"{end} {share:.0%} tail"
-                totals = (known.total, synthetic.total, fresh.total)
-                cells.append(Cell(name, label, "tail_share_ratio", here, totals[0], there, totals[1], held, totals[2]))
-    return cells
-
-
-def _rows(counts: NumberCounts, chosen: NDArray[np.bool_]) -> int:
-    return int(counts.counts[chosen].sum())

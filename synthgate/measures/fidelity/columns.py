@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +10,8 @@ from synthgate.catalogue import Options, measure
 from synthgate.counts import ColumnCounts
 from synthgate.findings import Estimate, Json, Ledger, Limit, Measured, Measurement, Position, Skip
 from synthgate.measures.fidelity import compatible
+from synthgate.measures.fidelity.cells import Cells
+from synthgate.measures.fidelity.cycles import CYCLES, cycle_findings
 from synthgate.measures.fidelity.decimals import decimals_kept
 from synthgate.measures.fidelity.traits import traits
 from synthgate.plan import ColumnPlan, bin_labels
@@ -41,28 +42,14 @@ LEAST_VALUES = 10
 """Values of a column, in real and expected in synthetic, below which its distribution tells nothing."""
 LEAST_SCALE = 0.2
 MOST_SCALE = 0.5
+LEAST_CYCLE = 0.1
+"""Least scale of cycles of time, shorter since even a weekly rhythm that matters moves few rows."""
 DRIFT_Z = 3.0
 SMALL_SAMPLE = 5.0
 SHOWN_CATEGORIES = 12
 SMALL_CELL = 10
 MIN_MISSING_SIMILARITY = 0.95
 TOLD_BELOW = 0.9
-
-
-@dataclass(frozen=True, slots=True)
-class Cells:
-    """One column's cell counts on each side, over the same cells, missing left out."""
-
-    real: IntArray
-    synthetic: IntArray
-    holdout: IntArray | None
-    uniform: FloatArray
-    labels: tuple[str, ...]
-
-    @property
-    def pool(self) -> IntArray:
-        """Counts of all rows known to be real."""
-        return self.real if self.holdout is None else self.real + self.holdout
 
 
 @measure("fidelity.columns")
@@ -77,7 +64,8 @@ def columns(evidence: Evidence, options: Options) -> Measurement:
     names, skipped = _subjects(evidence)
     if not names:
         return Measurement.missing("no column of a comparable role is shared by both tables")
-    z = z_value(looks=2 * len(names))
+    dates = sum(evidence.plan[name].role is Role.DATETIME for name in names)
+    z = z_value(looks=2 * len(names) + len(CYCLES) * dates)
     findings: list[Measured] = []
     shapes: list[Estimate] = []
     known: dict[str, float] = {}
@@ -184,7 +172,11 @@ def _column(evidence: Evidence, plan: ColumnPlan, z: float) -> tuple[list[Measur
         shown.append(_shown(plan, "wasserstein_distance", gap / spread, "real standard deviations"))
     found = [_finding("ks_complement", plan, shape, details), _finding("binned_tv_complement", plan, estimate, {})]
     lost = decimals_kept(plan, real.numbers, synthetic.numbers, z)
-    return [*found, missing, *([lost] if lost else []), *shown], shape, shape.value
+    found += [lost] if lost else []
+    if plan.role is Role.DATETIME and evidence.real.suppression is None:
+        moments = (real.numbers, synthetic.numbers, holdout.numbers if holdout else None)
+        found += cycle_findings(plan.name, moments, lambda cells: _cell_estimate(cells, z, design, least=LEAST_CYCLE))
+    return [*found, missing, *shown], shape, shape.value
 
 
 def _shown(plan: ColumnPlan, metric: str, value: float, unit: str) -> Measured:
@@ -251,7 +243,7 @@ def _uniform(edges: FloatArray, finite: FloatArray) -> FloatArray:
     return shares
 
 
-def _cell_estimate(cells: Cells, z: float, design: float, gap: float = 0.0) -> Estimate:
+def _cell_estimate(cells: Cells, z: float, design: float, gap: float = 0.0, least: float = LEAST_SCALE) -> Estimate:
     n, m = int(cells.real.sum()), int(cells.synthetic.sum())
     fresh = expected_total_variation(cells.pool, n, m)
     if cells.holdout is not None and cells.holdout.sum():
@@ -263,7 +255,7 @@ def _cell_estimate(cells: Cells, z: float, design: float, gap: float = 0.0) -> E
         fresh,
         careless,
         z,
-        least=LEAST_SCALE,
+        least=least,
         most=MOST_SCALE,
         design=design,
         gap=gap,

@@ -39,7 +39,13 @@ LEAST = 0.8
 """Least share of the real gain: a tenth of wrong labels costs more where outcomes are well predicted."""
 SURER = 5
 """How many times fewer false alarms than at 95 % the findings on a target may give: 99 % for all of them together."""
-WHOLE, PART = "label_information", "label_information_in_a_part"
+SUREST = 25
+"""The same for outcomes that follow too closely: 99.8 %."""
+LEAST_LEFT = 0.8
+"""Least share of the loss that fresh rows leave to the real model which synthetic rows have to leave to it."""
+TELLING = 0.02
+"""Share of the plain loss that fresh rows have to leave to the model, for less to tell anything."""
+WHOLE, PART, CLOSE = "label_information", "label_information_in_a_part", "label_uncertainty_kept"
 
 
 def beside(measurement: Measurement, evidence: Evidence) -> Measurement:
@@ -50,7 +56,8 @@ def beside(measurement: Measurement, evidence: Evidence) -> Measurement:
     if not reverse.findings:
         return measurement
     ledger = measurement.ledger
-    bad = [found for found in reverse.findings if _high(found) < LEAST]
+    bad = [found for found in reverse.findings if found.metric != CLOSE and _high(found) < LEAST]
+    bad += [f for f in reverse.findings if f.metric == CLOSE and f.estimate and f.estimate.high < LEAST_LEFT]
     return replace(
         measurement,
         reason=measurement.reason + (f"; {min(bad, key=_high).message}" if bad else ""),
@@ -99,7 +106,9 @@ class _Told:
     Attributes
     ----------
     synthetic, fresh : float64 array
-        In nats, or squared standard deviations.
+        What it saves, in nats, or squared standard deviations.
+    left_synthetic, left_fresh : float64 array
+        What it leaves.
     rows : int64 array
         Which synthetic rows they are.
     """
@@ -108,6 +117,8 @@ class _Told:
     result: Result
     synthetic: FloatArray
     fresh: FloatArray
+    left_synthetic: FloatArray
+    left_fresh: FloatArray
     rows: IntArray
 
     @classmethod
@@ -124,11 +135,15 @@ class _Told:
         said = result.real.predict(take(sample.synthetic, trial.features, rows))
         learnt = task.outcomes(sample.real.columns[task.target][trial.split.real])
         learnt = learnt[~np.isnan(learnt)]
+        plain, left = _losses(outcome, said, learnt)
+        plain_fresh, left_fresh = _losses(trial.truth, result.real.said, learnt)
         return cls(
             trial=trial,
             result=result,
-            synthetic=_gains(outcome, said, learnt),
-            fresh=_gains(trial.truth, result.real.said, learnt),
+            synthetic=plain - left,
+            fresh=plain_fresh - left_fresh,
+            left_synthetic=left,
+            left_fresh=left_fresh,
             rows=rows,
         )
 
@@ -148,16 +163,16 @@ class _Told:
         )
 
 
-def _gains(outcome: FloatArray, said: FloatArray, learnt: FloatArray) -> FloatArray:
-    """Return the loss of stating the shares (or the mean) of training rows, less the model's own, for each row."""
+def _losses(outcome: FloatArray, said: FloatArray, learnt: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return, for each row, the loss of stating the shares (or the mean) of training rows, and the model's own."""
     if said.ndim == 2:
         shares = np.bincount(learnt.astype(np.int64), minlength=said.shape[1]) + 0.5
         plain = np.tile(shares / shares.sum(), (len(outcome), 1))
-        return row_losses(outcome, plain) - row_losses(outcome, said)
+        return row_losses(outcome, plain), row_losses(outcome, said)
     low, high = np.quantile(learnt, (REACH, 1 - REACH))
     kept = np.clip(outcome, low, high)
     mean = float(np.clip(learnt, low, high).mean())
-    return row_losses(kept, np.full(len(kept), mean)) - row_losses(kept, np.clip(said, low, high))
+    return row_losses(kept, np.full(len(kept), mean)), row_losses(kept, np.clip(said, low, high))
 
 
 def _findings(sample: Sample, told: _Told, targets: int) -> list[Measured]:
@@ -173,7 +188,40 @@ def _findings(sample: Sample, told: _Told, targets: int) -> list[Measured]:
     within = max(1, sum(one is not None for one, _ in known))
     findings = [_finding(told, one, skills, 2 * SURER * targets * (within if one else 1)) for one, skills in known]
     whole = [found for found in findings if found.metric == WHOLE]
-    return whole + sorted((found for found in findings if found.metric == PART), key=_high)[:SHOWN_PARTS]
+    close = _too_close(told, targets) if whole else []
+    return [*whole, *close, *sorted((found for found in findings if found.metric == PART), key=_high)[:SHOWN_PARTS]]
+
+
+def _too_close(told: _Told, targets: int) -> list[Measured]:
+    """Return what synthetic rows leave uncertain to the real model, where fresh rows leave it enough to be missed."""
+    left = told.skills(told.left_synthetic, told.left_fresh)
+    if left.real < TELLING * (left.real + float(told.fresh.mean())) or not _is_known(left):
+        return []
+    looks = SUREST * targets
+    ratio, low, high = left.ratio_interval(looks)
+    task = told.trial.task
+    loss = "log loss" if task.is_classification else "squared error"
+    text = (
+        f"{name_of(told.result.family)} trained on real rows has {ratio:.0%} of the {loss} for {task.target!r} on "
+        f"synthetic rows that it has on fresh real ones"
+    )
+    return [
+        Measured(
+            metric=CLOSE,
+            message=text + ("; synthetic outcomes follow too closely" if high < LEAST_LEFT else ""),
+            estimate=Estimate(
+                value=ratio,
+                low=low,
+                high=high,
+                method="ratio of two means of independent rows by Fieller's theorem, 99.8 % on all targets together",
+                ceiling=1.0,
+                floor=0.0,
+            ),
+            columns=(task.target,),
+            limit=Limit(min=LEAST_LEFT),
+            details={"left_on_synthetic": left.synthetic, "left_on_fresh": left.real},
+        )
+    ]
 
 
 def _is_known(skills: Skills) -> bool:
@@ -218,6 +266,7 @@ def _finding(told: _Told, condition: Condition | None, skills: Skills, looks: in
             "saved_on_fresh": skills.real,
             "synthetic_rows": sizes[0],
             "test_rows": sizes[1],
+            "where": condition.words if condition else None,
         },
     )
 
