@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from synthgate.measures.privacy.excess import against_coincidence, against_holdout
+from synthgate.measures.privacy.excess import against_coincidence, against_holdout, against_strata, surest_run
 from synthgate.measures.privacy.inference import (
     advantage,
     auc,
@@ -216,3 +216,35 @@ def test_lower_share_covers():
 
 def test_small_counts_are_hidden():
     assert [shown(k) for k in (0, 1, 2, 3, 40)] == [0, "<3", "<3", 3, 40]
+
+
+@pytest.mark.parametrize(("hits", "drawn"), [(3, [2, 2]), (4, [3, 1]), (2, [0, 5])])
+def test_draws_within_strata_have_the_law_of_random_labels(hits: int, drawn: list[int]):
+    totals = np.array([[4, 3], [2, 5]])
+    rng = np.random.default_rng(0)
+    labels = [np.repeat([1, 0], totals[:, j]) for j in range(2)]
+    draws = 20_000
+    counts = sum(
+        (rng.permuted(np.tile(labels[j], (draws, 1)), axis=1)[:, : drawn[j]].sum(axis=1) for j in range(2)),
+        start=np.zeros(draws),
+    )
+    found = against_strata(hits, np.array(drawn), totals, 0.05)
+    assert found.p == pytest.approx((counts >= hits).mean(), abs=0.012)
+    assert found.expected == pytest.approx(counts.mean(), abs=0.03)
+
+
+def test_one_stratum_is_compared_as_without_strata():
+    plain = against_holdout((30, 3), (500, 700), 1e-3)
+    found = against_strata(30, np.array([33]), np.array([[500], [700]]), 1e-3)
+    assert found.p == pytest.approx(plain.p)
+    assert found.proven == pytest.approx(plain.proven)
+
+
+@pytest.mark.parametrize("totals", [(300, 300), (1500, 300), (200, 5000)])
+@pytest.mark.parametrize("alpha", [1e-2, 1e-4])
+def test_the_surest_run_is_the_shortest_that_shows(totals: tuple[int, int], alpha: float):
+    k = surest_run(np.array(totals), alpha)
+    both = np.array(totals)[:, None]
+    assert against_strata(k, np.array([k]), both, alpha).p < alpha
+    assert against_strata(k - 1, np.array([k - 1]), both, alpha).p >= alpha
+    assert surest_run(np.array([3, 1]), 1e-4) == 4
