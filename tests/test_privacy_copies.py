@@ -14,7 +14,7 @@ import pytest
 
 from synthgate.findings import Measured, Measurement, Status
 from synthgate.judging import judge
-from synthgate.measures.privacy import copies, near
+from synthgate.measures.privacy import copies, kin, near
 from synthgate.measures.privacy.encodings import encode
 from synthgate.measures.privacy.near import dcr_share
 from synthgate.measures.privacy.sides import split_sides
@@ -346,3 +346,40 @@ def test_labels_that_mean_nothing_accuse_as_rarely_as_stated(make_sample: MakeSa
         shown = [near._strongest(one, shuffled, sides, near.Allowed(0.0, 0.0), 1.0) for one in ranked]
         accused += any(f.estimate is not None and f.estimate.value > 0 for f in shown)
     assert accused <= 8  # 2 are expected at most; 8 or more would come by chance once in 1,000 runs
+
+
+def test_without_a_holdout_near_copies_leave_the_check_open(make_sample: MakeSample):
+    real, fresh = population(1500, 1), population(1500, 3)
+    jittered = with_rows(fresh, moved(real.slice(0, 75), np.random.default_rng(0)))
+    halves = with_rows(fresh, redrawn(real.slice(0, 300), population(1500, 4), ["age", "hue", "flag"]))
+    for synthetic, is_open in ((fresh, False), (population(1500, 5), False), (jittered, True), (halves, True)):
+        (near_copies,) = metric(copies.assess(make_sample(real, synthetic)), "near_copies")
+        assert near_copies.not_assessed is not None
+        assert near_copies.decides is is_open
+        assert ("would settle it" in near_copies.not_assessed) is is_open
+
+
+def test_beside_a_small_holdout_near_copies_leave_the_check_open(make_sample: MakeSample):
+    real, fresh, holdout = population(1500, 1), population(1500, 3), population(200, 2)
+    leaky = with_rows(fresh, moved(real.slice(0, 60), np.random.default_rng(0)))
+    for synthetic, is_open in ((fresh, False), (leaky, True)):
+        found = copies.assess(make_sample(real, synthetic, holdout))
+        assert Status.FAIL not in judged(found).values()
+        assert any(f.decides and f.not_assessed for f in metric(found, "near_copies")) is is_open
+
+
+def test_pairs_within_are_counted_once_and_a_row_is_no_kin_of_its_own(make_sample: MakeSample):
+    one = population(60, 1).drop_columns("id")
+    encoding = encode(make_sample(one, population(60, 3).drop_columns("id")))
+    sides = split_sides(encoding)
+    training = sides.training
+    gaps = np.square(training.dense[:, None] - training.dense[None]).sum(axis=2, dtype=np.float64)
+    for at in encoding.matched:
+        gaps += training.codes[at][:, None] != training.codes[at][None]
+    np.fill_diagonal(gaps, np.inf)
+    best = gaps.argmin(axis=1)
+    pairs = {(min(a, b), max(a, b)): np.sqrt(gaps[a, b]) for a, b in enumerate(best)}
+    words, _, within, sizes = next(kin._pairs(encoding, sides))
+    assert "closest" in words
+    assert np.allclose(np.sort(within), np.sort(list(pairs.values())), atol=1e-5)
+    assert sizes == (60, 60)

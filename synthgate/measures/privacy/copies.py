@@ -18,6 +18,7 @@ from synthgate.measures.privacy.audit import audit_drift, audit_stage, unfair
 from synthgate.measures.privacy.encodings import Encoding, encode, is_among
 from synthgate.measures.privacy.excess import Excess, against_coincidence, against_holdout
 from synthgate.measures.privacy.inference import Flags, shown
+from synthgate.measures.privacy.kin import kin_copies
 from synthgate.measures.privacy.near import Allowed, near_copies
 from synthgate.measures.privacy.sides import Sides, copies_found, split_sides
 from synthgate.measures.privacy.values import Allowance, bound, id_leaks, value_leaks
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from synthgate.evidence import Evidence
 
 ROW_ALPHA = 1e-4
+SMALL_HOLDOUT = 2
 VALUE_ALPHA = 2e-4
 
 
@@ -65,7 +67,7 @@ def assess(
             ids = id_leaks(sample, ROW_ALPHA, encoding.grouped_by, is_fair=False)
             near = _near_in_drift(sample, encoding, limits, doubted)
             encoding = replace(encoding, holdout=None)
-            findings = [*_copies(encoding, limits)[:-1], *near]
+            findings = [*_exactly(encoding, limits), *near]
     findings += ids
     sides = split_sides(encoding)
     rows = [f for f in findings if f.metric in ("copied_rows", "copied_rare_rows", "near_copies") and f.estimate]
@@ -84,13 +86,27 @@ def _copies(encoding: Encoding, limits: tuple[float, float, float]) -> list[Meas
     """Test exact copies, values and near copies, in this order."""
     if not encoding.columns:
         return []
+    return [*_exactly(encoding, limits), *_near(encoding, split_sides(encoding), Allowed(limits[0], limits[1]))]
+
+
+def _exactly(encoding: Encoding, limits: tuple[float, float, float]) -> list[Measured]:
+    """Test exact copies and values."""
     max_share, max_rare_share, max_value_share = limits
-    sides = split_sides(encoding)
     return [
-        *_row_copies(encoding, sides, max_share, max_rare_share),
+        *_row_copies(encoding, split_sides(encoding), max_share, max_rare_share),
         *value_leaks(encoding, Allowance(VALUE_ALPHA, max_value_share, max_share)),
-        *near_copies(encoding, sides, Allowed(max_share, max_rare_share)),
     ]
+
+
+def _near(encoding: Encoding, sides: Sides, allowed: Allowed) -> list[Measured]:
+    """Test near copies against the holdout, and where that is small or missing against the training rows too."""
+    if encoding.holdout is None or not len(sides.training) or not len(sides.holdout):
+        return [kin_copies(encoding, sides)]
+    found = near_copies(encoding, sides, allowed)
+    if len(sides.training) <= SMALL_HOLDOUT * len(sides.holdout) or any(_is_accused(f) for f in found):
+        return found
+    other = kin_copies(encoding, sides)
+    return [*found, other] if other.decides else found
 
 
 def _is_accused(found: Measured) -> bool:

@@ -63,7 +63,7 @@ class Ranking:
     Attributes
     ----------
     words : str
-        What the synthetic rows do to the real rows.
+        What the synthetic rows do to the real rows, {}.
     at : int64 array
         Places in the pool, with repetitions.
     scale : float
@@ -100,15 +100,13 @@ def near_copies(
     ----------
     encoding : Encoding
     sides : Sides
+        Each with a row at least.
     allowed : Allowed
     drifted : tuple of Panel and int64 array, or None
         Where the holdout is no random part: the queried real rows and the stratum of each. Rows are then compared
         within strata, only those of the panel count, and by the lower bound they must be training rows at least twice
         as often as chance has it.
     """
-    if encoding.holdout is None or not len(sides.training) or not len(sides.holdout):
-        why = "near copies need a holdout: without one, closeness cannot tell memory from good fidelity"
-        return [Measured(metric="near_copies", message=why, not_assessed=why)]
     pool = make_pool(sides, drifted)
     ranked, share = _rank(encoding, sides, pool)
     least = LEAST_RATIO if drifted is None else DRIFTED_RATIO
@@ -143,32 +141,46 @@ def _rank(encoding: Encoding, sides: Sides, pool: Pool) -> tuple[list[Ranking], 
     inexact = asked.take(other[: len(asked)])
     if len(inexact):
         distances, at = nearest(inexact, distance_index(pool.rows, encoding), 1 + NEXT)
-        rankings += _by_distance(distances, at[:, 0], float(other.sum()) / len(inexact))
+        rankings += _ranked(by_distance(distances), at[:, 0], float(other.sum()) / len(inexact))
         votes = np.bincount(at[:, 0], minlength=len(pool.rows)).astype(np.float64)
         share.append(dcr_share(votes, pool.is_training[pool.subject]))
     weights = agreement_weights(encoding, asked, pool.rows)
     score, best, lead = lead_of_best(asked, agreement_index(pool.rows, encoding), weights)
-    scale = len(sides.synthetic) / len(asked)
-    for words, suspicion in (
-        ("share the most unusual cells with", np.round(score, ROUNDED)),
-        ("share far more unusual cells with than with any other real row", lead),
-    ):
-        rankings.append(Ranking(words, best[np.argsort(-suspicion, kind="stable")], scale))
+    rankings += _ranked(by_agreement(score, lead), best, len(sides.synthetic) / len(asked))
     return rankings, share
 
 
-def _by_distance(distances: Floats, at: Places, scale: float) -> Iterator[Ranking]:
-    """Yield the rankings by distance to the nearest real row, plain and as measured by the next real rows.
+def _ranked(orders: Sequence[tuple[str, Floats]], at: Places, scale: float) -> Iterator[Ranking]:
+    for words, suspicion in orders:
+        yield Ranking(words, at[np.argsort(suspicion, kind="stable")], scale)
+
+
+def by_distance(distances: Floats) -> list[tuple[str, Floats]]:
+    """Return two orders of suspicion: the distance to the nearest row, plain and against the next rows.
 
     A row moved a little lies close to where it came from, on the whole or against how far the next ones are.
+
+    Parameters
+    ----------
+    distances : float64 array, shape (rows, 1 + next)
+        Rising.
+
+    Returns
+    -------
+    list of (str, float64 array)
+        What rows do to the one they name, {}, and how suspicious that is: lower is more suspicious.
     """
-    nearest_one, others = distances[:, 0], distances[:, 1:].mean(axis=1)
+    nearest_one, others = distances[:, 0], distances[:, 1:].mean(axis=1) if distances.shape[1] > 1 else distances[:, 0]
     against = np.divide(nearest_one, others, out=np.ones_like(others), where=others > 0)
-    for words, closeness in (
-        ("lie closest to", nearest_one),
-        ("lie closest to, as measured by the next real rows", against),
-    ):
-        yield Ranking(words, at[np.argsort(closeness, kind="stable")], scale)
+    return [("lie closest to {}", nearest_one), ("lie closest to {}, as measured by the next rows", against)]
+
+
+def by_agreement(score: Floats, lead: Floats) -> list[tuple[str, Floats]]:
+    """Return two orders of suspicion: the surprisal of the cells shared with the best row, and its lead."""
+    return [
+        ("share the most unusual cells with {}", -np.round(score, ROUNDED)),
+        ("share far more unusual cells with {} than with any other real row", -lead),
+    ]
 
 
 def _strongest(ranking: Ranking, pool: Pool, sides: Sides, allowed: Allowed, least_ratio: float) -> Measured:
@@ -204,17 +216,16 @@ def _judged(excess: Excess, k: int, least_ratio: float) -> tuple[bool, Excess]:
 
 def _told(ranking: Ranking, tried: tuple[bool, Excess, int, float], sides: Sides, allowed: Allowed) -> Measured:
     strict, excess, k, spent = tried
+    words = ranking.words.format("them")
     message = (
-        f"the first {k:,} real {sides.unit} that synthetic rows {ranking.words} are {shown(excess.hits)} of the "
+        f"of the first {k:,} real {sides.unit} in the order in which synthetic rows {words}, {shown(excess.hits)} are "
         f"training {sides.unit} and {shown(k - excess.hits)} of the holdout"
     )
     scale = sides.scale / (ranking.scale if sides.grouped_by is None else 1.0)
     limit = allowed.strict_share if strict else allowed.share
     made = copies_found("near_copies", message, excess, scale, limit, spent)
     adjusted = min(1.0, excess.p * NEAR_ALPHA / spent)
-    return replace(
-        made, details={**made.details, "level": ranking.words, "named": k, "p_adjusted": rounded(adjusted, 5)}
-    )
+    return replace(made, details={**made.details, "level": words, "named": k, "p_adjusted": rounded(adjusted, 5)})
 
 
 def _first_named(subjects: Places) -> Places:

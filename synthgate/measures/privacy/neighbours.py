@@ -150,12 +150,19 @@ def best_agreement(queries: Rows, index: Index, weights: Sequence[Floats]) -> tu
     at : int64 array, shape (queries,)
         Place of the target; the first of equal ones.
     """
-    score, at, _ = _agree(queries, index, weights, with_second=False)
+    score, at, _ = _agree(queries, index, weights, with_second=False, skip=None)
     return score, at
 
 
-def lead_of_best(queries: Rows, index: Index, weights: Sequence[Floats]) -> tuple[Floats, NDArray[np.int64], Floats]:
+def lead_of_best(
+    queries: Rows, index: Index, weights: Sequence[Floats], *, skip: NDArray[np.int64] | None = None
+) -> tuple[Floats, NDArray[np.int64], Floats]:
     """Return what :func:`best_agreement` does, and by how much the best target leads over the next.
+
+    Parameters
+    ----------
+    skip : int64 array, shape (queries,), or None
+        For each query the target that is left out, such as itself.
 
     Returns
     -------
@@ -163,13 +170,13 @@ def lead_of_best(queries: Rows, index: Index, weights: Sequence[Floats]) -> tupl
     lead : float64 array, shape (queries,)
         Difference of the two highest totals, rounded to what single precision can tell; 0 for equal ones.
     """
-    score, at, second = _agree(queries, index, weights, with_second=True)
+    score, at, second = _agree(queries, index, weights, with_second=True, skip=skip)
     lead: Floats = np.maximum(score - second, 0.0).astype(np.float64).round(LEAD_DIGITS)
     return score, at, lead
 
 
 def _agree(
-    queries: Rows, index: Index, weights: Sequence[Floats], *, with_second: bool
+    queries: Rows, index: Index, weights: Sequence[Floats], *, with_second: bool, skip: NDArray[np.int64] | None
 ) -> tuple[Floats, NDArray[np.int64], Floats]:
     left = np.zeros((len(queries), index.width), np.float32)
     for column, slot in index.slots.items():
@@ -183,6 +190,10 @@ def _agree(
     def keep(block: slice, tile: Tile, out: NDArray[np.float32]) -> None:
         _fill(out, left[block], tile, queries.take(block), by_column)
         each = np.arange(len(out))
+        if skip is not None:
+            own = skip[block] - tile.start
+            here = np.flatnonzero((own >= 0) & (own < tile.rows))
+            out[here, own[here]] = -1.0
         found = out[:, : tile.rows].argmax(axis=1)
         score = out[each, found]
         better = score > best[block]
