@@ -19,7 +19,7 @@ from synthgate.measures.privacy.encodings import Encoding, encode, is_among
 from synthgate.measures.privacy.excess import Excess, against_coincidence, against_holdout
 from synthgate.measures.privacy.inference import Flags, shown
 from synthgate.measures.privacy.kin import kin_copies
-from synthgate.measures.privacy.near import Allowed, near_copies
+from synthgate.measures.privacy.near import Allowed, near_copies, surest_near
 from synthgate.measures.privacy.sides import Sides, copies_found, split_sides
 from synthgate.measures.privacy.values import Allowance, bound, id_leaks, value_leaks
 from synthgate.sample import Sample
@@ -215,13 +215,15 @@ def _power(encoding: Encoding, sides: Sides) -> str:
     if encoding.holdout is None:
         return (
             "without a holdout, exact copies of unique rows and values are compared with coincidences among the "
-            "training rows; near copies are not tested, and a generator that invents many values can hide leaks"
+            "training rows; near copies can only leave the check open, and a generator that invents many values can hide "
+            "leaks"
         )
     for hits in range(3, 1_000):
         if against_holdout((hits, 0), (n, m), ROW_ALPHA).proven > 0:
             return (
                 f"{hits} different training {sides.unit} copied exactly, with no holdout row met by chance, are shown "
-                f"as copies; fewer, or rows changed in many cells, are not: see privacy.membership"
+                f"as copies, and {surest_near((n, m))} copied nearly, when no holdout row looks as suspicious; fewer, "
+                "or rows changed in most cells, are not: see privacy.membership"
             )
     return f"with {m:,} holdout {sides.unit} against {n:,} in training no number of copies can be told from chance"
 

@@ -194,7 +194,7 @@ def _strongest(ranking: Ranking, pool: Pool, sides: Sides, allowed: Allowed, lea
     of_training, strata = pool.is_training[named], pool.stratum[named]
     totals = _totals(pool)
     alpha = NEAR_ALPHA / RANKINGS
-    first = surest_run(totals.sum(axis=1), alpha / 2)
+    first = surest_near(totals.sum(axis=1))
     tried: list[tuple[bool, Excess, int, float]] = []
     for i, k in enumerate(lengths(first, len(named))):
         here = np.bincount(strata[:k], minlength=totals.shape[1])
@@ -203,6 +203,17 @@ def _strongest(ranking: Ranking, pool: Pool, sides: Sides, allowed: Allowed, lea
         tried.append((*_judged(excess, k, least_ratio), k, spent))
     strict, excess, k, spent = max(tried, key=lambda t: (t[0], t[1].proven, -t[1].p / t[3]))
     return _told(ranking, (strict, excess, k, spent), sides, allowed)
+
+
+def surest_near(subjects: Places | tuple[int, int]) -> int:
+    """Return how many training subjects, named before any of the holdout, show near copies.
+
+    Parameters
+    ----------
+    subjects : int64 array, shape (2,), or tuple of int
+        Training and holdout subjects.
+    """
+    return surest_run(np.asarray(subjects), NEAR_ALPHA / RANKINGS / 2)
 
 
 def _judged(excess: Excess, k: int, least_ratio: float) -> tuple[bool, Excess]:
