@@ -215,8 +215,8 @@ def _power(encoding: Encoding, sides: Sides) -> str:
     if encoding.holdout is None:
         return (
             "without a holdout, exact copies of unique rows and values are compared with coincidences among the "
-            "training rows; near copies can only leave the check open, and a generator that invents many values can hide "
-            "leaks"
+            "training rows; near copies can only leave the check open, and a generator that invents many values can "
+            "hide leaks"
         )
     for hits in range(3, 1_000):
         if against_holdout((hits, 0), (n, m), ROW_ALPHA).proven > 0:
