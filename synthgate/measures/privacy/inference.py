@@ -63,7 +63,7 @@ def auc(positive: Floats, negative: Floats, units: tuple[Places, Places] | None 
     Examples
     --------
     >>> auc(np.array([2.0, 3.0, 4.0]), np.array([0.0, 1.0, 3.0])).value.__round__(4)
-    0.9444
+    0.8333
     """
     from scipy.stats import rankdata
 

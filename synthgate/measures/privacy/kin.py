@@ -18,7 +18,7 @@ from synthgate.findings import Measured
 from synthgate.measures.privacy.attacks import agreement_weights
 from synthgate.measures.privacy.encodings import Encoding, Floats, is_among
 from synthgate.measures.privacy.inference import Places
-from synthgate.measures.privacy.near import MAX_NEAR, NEAR_ALPHA, NEXT, RANKINGS, by_agreement, by_distance, lengths
+from synthgate.measures.privacy.near import NEAR_ALPHA, NEXT, RANKINGS, by_agreement, by_distance, lengths, most_asked
 from synthgate.measures.privacy.neighbours import agreement_index, distance_index, lead_of_best, nearest
 from synthgate.measures.privacy.sides import Sides
 
@@ -64,11 +64,12 @@ def _too_many(encoding: Encoding, sides: Sides) -> tuple[str, int, int, float] |
 def _pairs(encoding: Encoding, sides: Sides) -> Iterator[tuple[str, Floats, Floats, tuple[int, int]]]:
     """Yield per order of suspicion the words, how close pairs across and within are, and how many rows were asked."""
     training = sides.training
-    synthetic = sides.synthetic.take(slice(0, MAX_NEAR))
+    most = most_asked(2 * len(training))
+    synthetic = sides.synthetic.take(slice(0, most))
     synthetic = synthetic.take(~is_among(synthetic, encoding.real))
     if not len(synthetic):
         return
-    own = np.arange(min(MAX_NEAR, len(training)))
+    own = np.arange(min(most, len(training)))
     asked = training.take(own)
     index = distance_index(training, encoding)
     across, at = nearest(synthetic, index, 1 + NEXT)

@@ -23,7 +23,8 @@ from synthgate.measures.privacy.neighbours import agreement_index, distance_inde
 from synthgate.measures.privacy.panel import Panel, join
 from synthgate.measures.privacy.sides import Sides, copies_found
 
-MAX_NEAR = 10_000
+NEAR_ROWS = (10_000, 15_000)
+NEAR_PAIRS = 7.5e8
 NEAR_ALPHA = 5e-4
 NEXT = 5
 STEP = 1.4
@@ -134,7 +135,7 @@ def make_pool(sides: Sides, drifted: tuple[Panel, Places] | None = None) -> Pool
 
 def _rank(encoding: Encoding, sides: Sides, pool: Pool) -> tuple[list[Ranking], list[Measured]]:
     """Rank synthetic rows by distance, where they equal no real row, and by agreement, equal ones included."""
-    asked = sides.synthetic.take(slice(0, MAX_NEAR))
+    asked = sides.synthetic.take(slice(0, most_asked(len(pool.rows))))
     rankings: list[Ranking] = []
     share: list[Measured] = []
     other = ~(is_among(sides.synthetic, encoding.real) | is_among(sides.synthetic, encoding.holdout or encoding.real))
@@ -148,6 +149,11 @@ def _rank(encoding: Encoding, sides: Sides, pool: Pool) -> tuple[list[Ranking], 
     score, best, lead = lead_of_best(asked, agreement_index(pool.rows, encoding), weights)
     rankings += _ranked(by_agreement(score, lead), best, len(sides.synthetic) / len(asked))
     return rankings, share
+
+
+def most_asked(real_rows: int) -> int:
+    """Return how many synthetic rows to ask, a random part where there are more: 15,000, or 10,000 of large tables."""
+    return int(min(NEAR_ROWS[1], max(NEAR_ROWS[0], NEAR_PAIRS / max(1, real_rows))))
 
 
 def _ranked(orders: Sequence[tuple[str, Floats]], at: Places, scale: float) -> Iterator[Ranking]:
