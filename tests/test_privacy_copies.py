@@ -286,6 +286,20 @@ def test_fifteen_moved_outliers_of_fifteen_hundred_rows_are_found(make_sample: M
         assert judged(found)["copied_rows"] is Status.PASS
 
 
+def test_the_surest_run_shows_near_copies_beside_any_holdout(make_sample: MakeSample):
+    for rows in (1000, 200):
+        sample = make_sample(population(1000, 1), population(1000, 3), population(rows, 2))
+        encoding = encode(sample)
+        sides = split_sides(encoding)
+        pool = near.make_pool(sides)
+        training = np.flatnonzero(pool.is_training)
+        for named, expected in ((near.surest_near((1000, rows)), 0), (near.surest_near((1000, rows)) - 1, -1)):
+            one = near.Ranking("name {}", training[:named], 1.0)
+            found = near._strongest(one, pool, sides, near.Allowed(0.002, 0.0), near.LEAST_RATIO)
+            assert found.estimate is not None
+            assert np.sign(found.estimate.value) - 1 == expected
+
+
 def redrawn(rows: pa.Table, others: pa.Table, names: list[str]) -> pa.Table:
     """Take the named columns from other rows, together."""
     for name in names:

@@ -17,7 +17,7 @@ import numpy as np
 from synthgate.findings import Estimate, Measured
 from synthgate.measures.privacy.attacks import agreement_weights
 from synthgate.measures.privacy.encodings import Encoding, Floats, Rows, is_among
-from synthgate.measures.privacy.excess import Excess, against_strata, surest_run
+from synthgate.measures.privacy.excess import LEAST_HITS, Excess, against_strata, surest_run
 from synthgate.measures.privacy.inference import Flags, Places, rounded, shown
 from synthgate.measures.privacy.neighbours import agreement_index, distance_index, lead_of_best, nearest
 from synthgate.measures.privacy.panel import Panel, join
@@ -206,7 +206,7 @@ def _strongest(ranking: Ranking, pool: Pool, sides: Sides, allowed: Allowed, lea
         here = np.bincount(strata[:k], minlength=totals.shape[1])
         spent = alpha / ((i + 1) * (i + 2))
         excess = against_strata(int(of_training[:k].sum()), here, totals, spent)
-        tried.append((*_judged(excess, k, least_ratio), k, spent))
+        tried.append((*_judged(excess, k, least_ratio, spent), k, spent))
     strict, excess, k, spent = max(tried, key=lambda t: (t[0], t[1].proven, -t[1].p / t[3]))
     return _told(ranking, (strict, excess, k, spent), sides, allowed)
 
@@ -222,12 +222,16 @@ def surest_near(subjects: Places | tuple[int, int]) -> int:
     return surest_run(np.asarray(subjects), NEAR_ALPHA / RANKINGS / 2)
 
 
-def _judged(excess: Excess, k: int, least_ratio: float) -> tuple[bool, Excess]:
-    """Tell whether rows are named too one-sidedly for a good fit, else deduct what a good fit alone explains."""
+def _judged(excess: Excess, k: int, least_ratio: float, alpha: float) -> tuple[bool, Excess]:
+    """Tell whether rows are named too one-sidedly for a good fit, else deduct what a good fit alone explains.
+
+    The p-value is exact, and sharper than the bound beside a small holdout: where it shows copies, one is there.
+    """
     others, expected_others = k - excess.hits, k - excess.expected
     one_sided = excess.hits * expected_others >= STRICT_RATIO * others * excess.expected
-    if excess.proven and one_sided and (least_ratio <= LEAST_RATIO or excess.ratio >= least_ratio):
-        return True, excess
+    is_shown = excess.p < alpha and excess.hits >= LEAST_HITS
+    if is_shown and one_sided and (least_ratio <= LEAST_RATIO or excess.ratio >= least_ratio):
+        return True, replace(excess, proven=max(1.0, excess.proven))
     return False, excess if excess.ratio >= least_ratio else replace(excess, proven=0.0)
 
 
