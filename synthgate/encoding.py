@@ -1,7 +1,13 @@
-"""Rows as vectors: one encoding of mixed columns for everything that needs distances.
+"""Rows as vectors: the metric of mixed columns, and vectors of bounded width that have it.
 
-Fitted on the pooled rows of all sides, so that no side is favoured: swapping real and
-holdout changes nothing.
+Squared distances add up the squared differences of pooled ranks (continuous columns) and one per mismatch
+(discrete columns). Everything is fitted on the pooled rows of all sides, so that no side is favoured: swapping real and
+holdout changes nothing. Ranks and orders by frequency are made here for whoever needs them.
+
+There are two layouts of this one metric. Regions have centres, which are means of vectors, so they need the vectors
+made here, in which the rarer of many levels share a place. The privacy attacks need exact values, each level
+apart, with texts up to letter case and numbers up to rounding the same; their layout
+(`synthgate.measures.privacy.encodings`) keeps codes and counts mismatches, at any number of levels.
 """
 
 from __future__ import annotations
@@ -22,12 +28,52 @@ HASH_BUCKETS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Vectors:
-    """The rows of each side as float32 vectors.
+class Ranked:
+    """Numbers as codes that rise with them, and the rank of each code.
 
-    Squared distances add up the squared differences of pooled ranks in [0, 1] (continuous columns)
-    and one per mismatch (discrete columns: one-hot over sqrt 2).
+    Attributes
+    ----------
+    codes : int64 array
+        The last code stands for missing.
+    counts : int64 array, shape (codes,)
+    ranks : float64 array, shape (codes,)
+        Mid-rank over the known numbers, in [0, 1]; NaN for missing.
     """
+
+    codes: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    ranks: NDArray[np.float64]
+
+
+def rank(values: NDArray[np.float64]) -> Ranked:
+    """Return the codes and mid-ranks of numbers; NaN is missing.
+
+    Examples
+    --------
+    >>> found = rank(np.array([3.0, 1.0, 3.0, np.nan]))
+    >>> found.codes.tolist(), found.ranks[:2].round(3).tolist()
+    ([1, 0, 1, 2], [0.167, 0.667])
+    """
+    missing = np.isnan(values)
+    distinct, place = np.unique(values[~missing], return_inverse=True)
+    codes = np.full(len(values), len(distinct), np.int64)
+    codes[~missing] = place
+    counts = np.bincount(codes, minlength=len(distinct) + 1)
+    known = counts[:-1]
+    ranks = np.append((np.cumsum(known) - known / 2) / max(1, int(known.sum())), np.nan)
+    return Ranked(codes, counts, ranks)
+
+
+def frequency_order(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return each code's place by falling frequency, the first of equally frequent ones first."""
+    order = np.empty(len(counts), np.int64)
+    order[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
+    return order
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """The rows of each side as float32 vectors: ranks in [0, 1], and one-hot codes over sqrt 2."""
 
     sides: Mapping[str, Float32Array]
     columns: tuple[str, ...]
@@ -69,18 +115,16 @@ def _make(sample: Sample) -> Vectors:
 
 def ranked(arrays: Mapping[str, NDArray[np.float64]]) -> dict[str, Float32Array] | None:
     """Return mid-ranks in the pool, in [0, 1], with an indicator of missing values where there are any."""
-    pool = np.concatenate(list(arrays.values()))
-    known = np.sort(pool[~np.isnan(pool)])
-    if not len(known) or (known[0] == known[-1] and len(known) == len(pool)):
+    found = rank(np.concatenate(list(arrays.values())))
+    missing = found.codes == len(found.counts) - 1
+    if np.count_nonzero(found.counts) < 2 or not found.counts[:-1].any():
         return None
-    out = {}
-    for name, values in arrays.items():
-        below, upto = np.searchsorted(known, values, "left"), np.searchsorted(known, values, "right")
-        missing = np.isnan(values)
-        rank = np.where(missing, 0.5, (below + upto) / (2 * len(known)))
-        block = [rank, missing.astype(np.float64)] if len(known) < len(pool) else [rank]
-        out[name] = np.stack(block, axis=1).astype(np.float32)
-    return out
+    columns = [np.nan_to_num(found.ranks, nan=0.5)[found.codes]]
+    if missing.any():
+        columns.append(missing.astype(np.float64))
+    block = np.stack(columns, axis=1).astype(np.float32)
+    ends = np.cumsum([len(values) for values in arrays.values()])[:-1]
+    return dict(zip(arrays, np.split(block, ends), strict=True))
 
 
 def one_hot(arrays: Mapping[str, NDArray[np.int32]], levels: int) -> dict[str, Float32Array] | None:
@@ -92,9 +136,9 @@ def one_hot(arrays: Mapping[str, NDArray[np.int32]], levels: int) -> dict[str, F
     place = np.arange(levels + 1)
     width = levels + 1
     if width > MAX_LEVELS + HASH_BUCKETS:
-        order = np.argsort(-counts, kind="stable")
-        place = MAX_LEVELS + (np.arange(levels + 1) * 2654435761 % 2**32) % HASH_BUCKETS
-        place[order[:MAX_LEVELS]] = np.arange(MAX_LEVELS)
+        order = frequency_order(counts)
+        shared = MAX_LEVELS + (np.arange(levels + 1) * 2654435761 % 2**32) % HASH_BUCKETS
+        place = np.where(order < MAX_LEVELS, order, shared)
         width = MAX_LEVELS + HASH_BUCKETS
     out = {}
     for name, codes in arrays.items():

@@ -10,7 +10,13 @@ import pyarrow as pa
 import pytest
 
 from synthgate.measures.privacy.encodings import Encoding, Rows, distinct_rows, encode, is_among
-from synthgate.measures.privacy.neighbours import agreement_index, best_agreement, distance_index, nearest
+from synthgate.measures.privacy.neighbours import (
+    agreement_index,
+    best_agreement,
+    distance_index,
+    lead_of_best,
+    nearest,
+)
 from synthgate.measures.privacy.panel import make_panel
 from synthgate.sample import Sample
 
@@ -126,6 +132,21 @@ def test_best_agreement_equals_brute_force(make_sample: MakeSample):
     score, at = best_agreement(queries, agreement_index(target, encoding), weights)
     assert np.allclose(score, agreement.max(axis=1), atol=1e-5)
     assert np.allclose(agreement[np.arange(len(queries)), at], score)
+    again, same, lead = lead_of_best(queries, agreement_index(target, encoding), weights)
+    ordered = np.sort(agreement, axis=1)
+    assert np.array_equal(again, score)
+    assert np.array_equal(same, at)
+    assert np.allclose(lead, ordered[:, -1] - ordered[:, -2], atol=2e-3)
+
+
+def test_the_lead_is_the_same_however_targets_are_tiled(make_sample: MakeSample, monkeypatch: pytest.MonkeyPatch):
+    encoding = encode(make_sample(mixed(700, 1), mixed(150, 3), mixed(50, 2)))
+    weights = [np.arange(card) / card + 0.5 for card in encoding.cards]
+    whole = lead_of_best(encoding.synthetic, agreement_index(encoding.real, encoding), weights)
+    monkeypatch.setattr("synthgate.measures.privacy.neighbours.TILE_ROWS", 100)
+    tiled = lead_of_best(encoding.synthetic, agreement_index(encoding.real, encoding), weights)
+    assert np.allclose(whole[0], tiled[0])
+    assert np.allclose(whole[2], tiled[2], atol=2e-3)
 
 
 def test_nearest_of_nothing_and_of_one(make_sample: MakeSample):

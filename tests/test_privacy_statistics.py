@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from synthgate.measures.privacy.excess import against_coincidence, against_holdout
+from synthgate.measures.privacy.excess import against_coincidence, against_holdout, against_strata, surest_run
 from synthgate.measures.privacy.inference import (
     advantage,
     auc,
+    auc_bounds,
     detectable_auc,
     detectable_rate,
     epsilon_bound,
@@ -216,3 +217,67 @@ def test_lower_share_covers():
 
 def test_small_counts_are_hidden():
     assert [shown(k) for k in (0, 1, 2, 3, 40)] == [0, "<3", "<3", 3, 40]
+
+
+@pytest.mark.parametrize(("hits", "drawn"), [(3, [2, 2]), (4, [3, 1]), (2, [0, 5])])
+def test_draws_within_strata_have_the_law_of_random_labels(hits: int, drawn: list[int]):
+    totals = np.array([[4, 3], [2, 5]])
+    rng = np.random.default_rng(0)
+    labels = [np.repeat([1, 0], totals[:, j]) for j in range(2)]
+    draws = 20_000
+    counts = sum(
+        (rng.permuted(np.tile(labels[j], (draws, 1)), axis=1)[:, : drawn[j]].sum(axis=1) for j in range(2)),
+        start=np.zeros(draws),
+    )
+    found = against_strata(hits, np.array(drawn), totals, 0.05)
+    assert found.p == pytest.approx((counts >= hits).mean(), abs=0.012)
+    assert found.expected == pytest.approx(counts.mean(), abs=0.03)
+
+
+def test_one_stratum_is_compared_as_without_strata():
+    plain = against_holdout((30, 3), (500, 700), 1e-3)
+    found = against_strata(30, np.array([33]), np.array([[500], [700]]), 1e-3)
+    assert found.p == pytest.approx(plain.p)
+    assert found.proven == pytest.approx(plain.proven)
+
+
+@pytest.mark.parametrize("totals", [(300, 300), (1500, 300), (200, 5000)])
+@pytest.mark.parametrize("alpha", [1e-2, 1e-4])
+def test_the_surest_run_is_the_shortest_that_shows(totals: tuple[int, int], alpha: float):
+    k = surest_run(np.array(totals), alpha)
+    both = np.array(totals)[:, None]
+    assert against_strata(k, np.array([k]), both, alpha).p < alpha
+    assert against_strata(k - 1, np.array([k - 1]), both, alpha).p >= alpha
+    assert surest_run(np.array([3, 1]), 1e-4) == 4
+
+
+@pytest.mark.parametrize(("n", "m", "shift"), [(100, 100, 0.0), (120, 300, 2.0), (150, 100, 3.5)])
+def test_auc_bounds_hold_under_no_leak_and_near_one(n: int, m: int, shift: float):
+    rng = np.random.default_rng(1)
+    truth, runs, z = norm.cdf(shift / np.sqrt(2)), 600, norm.isf(0.01)
+    found = [auc_bounds(auc(rng.normal(shift, 1, n), rng.normal(0, 1, m)), z, z) for _ in range(runs)]
+    # 6 misses are expected a side; 16 or more come once in 2,500 runs
+    assert sum(low > truth for low, _ in found) < 16
+    assert sum(high < truth for _, high in found) < 16
+
+
+def test_a_perfect_attack_is_shown_and_one_that_tells_nothing_is_not():
+    low, high = auc_bounds(auc(np.arange(300) + 300.0, np.arange(300.0)), 2.8, 2.8)
+    assert low > 0.9
+    assert high == pytest.approx(1)
+    low, high = auc_bounds(auc(np.zeros(300), np.zeros(300)), 2.8, 2.8)
+    assert 0.48 < low < 0.5 < high < 0.52
+
+
+def test_bounds_of_a_rate_hold_with_ten_false_positives():
+    rng = np.random.default_rng(2)
+    member, runs = np.repeat([True, False], [1500, 1000]), 200
+    truth = norm.sf(norm.isf(0.01) - 1.0)
+    found = [
+        rate_at(np.concatenate([rng.normal(1, 1, 1500), rng.normal(0, 1, 1000)]), member, 0.01, 0.02, rng)
+        for _ in range(runs)
+    ]
+    # 4 misses are expected a side; 12 or more come once in 1,000 runs
+    assert sum(rate is not None and rate.low > truth for rate in found) < 12
+    assert sum(rate is not None and rate.high < truth for rate in found) < 12
+    assert all(rate is not None and rate.low > 0 for rate in found)

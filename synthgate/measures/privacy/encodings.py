@@ -1,5 +1,9 @@
 """Encodings that every attack shares: exact codes, ranks, bins, and a dense block.
 
+The metric is that of :mod:`synthgate.encoding`, from which ranks and orders come, in a layout of its own: values are
+told apart exactly, up to rounding, letter case and white space, since a copy in capitals is a copy, and mismatches
+are counted from codes, so that any number of levels is compared without sharing places.
+
 Everything fitted here (dictionaries, ranks, bins, weights) is fitted on the pooled rows of all
 sides, so that swapping real and holdout changes nothing. Rows are kept in the order of a
 content hash, so that the order of the input rows changes nothing either.
@@ -14,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgate.encoding import frequency_order, rank
 from synthgate.findings import Skip
 from synthgate.roles import Role
 from synthgate.sample import Sample, SampleSide
@@ -251,7 +256,7 @@ def _encode_column(
         is_matched=role is not Role.TEXT,
         ranks=None,
         bins=_common_bins(counts),
-        tree=np.minimum(_frequency_order(real_counts), TREE_CODES).astype(np.float32),
+        tree=np.minimum(frequency_order(real_counts), TREE_CODES).astype(np.float32),
         counts=counts,
     )
     return column, narrow(codes, card), []
@@ -309,14 +314,9 @@ def _round_dates(values: Floats, real_rows: NDArray[np.bool_]) -> Floats:
 
 
 def _encode_numbers(name: str, role: Role, values: Floats) -> tuple[Column, Ints, list[NDArray[np.float32]]]:
-    missing = np.isnan(values)
-    distinct, place = np.unique(values[~missing], return_inverse=True)
-    card = len(distinct) + 1
-    codes = np.full(len(values), card - 1)
-    codes[~missing] = place
-    counts = np.bincount(codes, minlength=card)
-    known = counts[:-1]
-    ranks = np.append((np.cumsum(known) - known / 2) / max(1, known.sum()), np.nan)
+    found = rank(values)
+    codes, counts, ranks = found.codes, found.counts, found.ranks
+    card = len(counts)
     coarse = rank_bins(ranks) if card - 1 > BINS else np.arange(card)
     column = Column(
         name,
@@ -329,8 +329,8 @@ def _encode_numbers(name: str, role: Role, values: Floats) -> tuple[Column, Ints
         counts=counts,
     )
     block = [np.nan_to_num(ranks - 0.5)[codes].astype(np.float32)]
-    if missing.any():
-        block.append(missing.astype(np.float32))
+    if counts[-1]:
+        block.append((codes == card - 1).astype(np.float32))
     return column, narrow(codes, card), block
 
 
@@ -373,15 +373,8 @@ def _encode_vectors(name: str, raw: NDArray[np.float32]) -> tuple[Column, Ints, 
 def _common_bins(counts: NDArray[np.int64]) -> NDArray[np.int32]:
     """Return one bin per value up to 20 values, else 19 bins for the most frequent and one for the rest."""
     used = np.count_nonzero(counts)
-    order = _frequency_order(counts)
+    order = frequency_order(counts)
     return (order if used <= BINS else np.minimum(order, BINS - 1)).astype(np.int32)
-
-
-def _frequency_order(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return each code's place by falling frequency."""
-    order = np.empty(len(counts), np.int64)
-    order[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
-    return order
 
 
 def narrow(codes: Ints, card: int) -> Ints:

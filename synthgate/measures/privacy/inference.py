@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from synthgate.findings import Json
 from synthgate.measures.privacy.encodings import Floats
+from synthgate.statistics.intervals import wilson
 
 Flags = NDArray[np.bool_]
 Places = NDArray[np.int64]
@@ -22,6 +23,9 @@ FALSE_POSITIVE_RATES = (0.001, 0.01, 0.1)
 LEAST_FALSE_POSITIVES = 10
 RANK_SHARES = (0.001, 0.003, 0.01, 0.03, 0.1)
 ROC_POINTS = 60
+LEAST_SPREAD = 0.75
+DRAWS = 20_000
+TINY = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class Auc:
     ----------
     value : float
     variance, null_variance : float
+        `variance` holds two pseudo-observations a side, since DeLong's is too small for small samples.
     design : float
         How many times rows that come in groups raise the variance; 1 for independent rows.
     """
@@ -58,7 +63,7 @@ def auc(positive: Floats, negative: Floats, units: tuple[Places, Places] | None 
     Examples
     --------
     >>> auc(np.array([2.0, 3.0, 4.0]), np.array([0.0, 1.0, 3.0])).value.__round__(4)
-    0.9444
+    0.8333
     """
     from scipy.stats import rankdata
 
@@ -70,12 +75,41 @@ def auc(positive: Floats, negative: Floats, units: tuple[Places, Places] | None 
     null = spread / ((n + m) * (n + m - 1.0) * n * m)
     if min(n, m) < 2:
         return Auc(float(above.mean()), null, null)
-    variance = float(above.var(ddof=1) / n + below.var(ddof=1) / m)
+    value = float(above.mean())
+    pseudo = 2 * value * (1 - value) * (1 / (n * (n - 1)) + 1 / (m * (m - 1)))
+    variance = float(above.var(ddof=1) / n + below.var(ddof=1) / m) + pseudo
     design = 1.0
     if units is not None and variance > 0:
         grouped = _grouped_variance(above, units[0]) + _grouped_variance(below, units[1])
         design = max(1.0, grouped / variance)
-    return Auc(float(above.mean()), max(variance, null * 1e-3) * design, null * design, design)
+    return Auc(value, variance * design, null * design, design)
+
+
+def auc_bounds(found: Auc, z_low: float, z_high: float, factor: float = 1.0) -> tuple[float, float]:
+    """Return score bounds of an AUC, which hold at small samples and near 1, where the normal ones do not.
+
+    Bounds are those of a share (Wilson 1927, Journal of the American Statistical Association 22, 209-212) of as many
+    trials as would have the variance of the AUC: a binormal AUC near 1 has at most 4/3 as many as one under no leak.
+
+    Parameters
+    ----------
+    found : Auc
+    z_low, z_high : float
+        Normal quantile of each bound.
+    factor : float
+        What the standard error is multiplied by.
+
+    Examples
+    --------
+    >>> low, high = auc_bounds(Auc(0.5, 0.01**2, 0.01**2), 1.96, 1.96)
+    >>> round(low, 3), round(high, 3)
+    (0.48, 0.52)
+    """
+    spread = found.value * (1 - found.value)
+    each = max(found.variance / spread if spread > 0 else 0.0, 4 * LEAST_SPREAD * found.null_variance) * factor**2
+    if each <= 0:
+        return found.value, found.value
+    return wilson(found.value / each, 1 / each, z_low)[0], wilson(found.value / each, 1 / each, z_high)[1]
 
 
 def _grouped_variance(parts: Floats, units: Places) -> float:
@@ -145,9 +179,9 @@ def rate_at(
     """Return the true-positive rate at a false-positive rate, or None where too few false positives exist.
 
     With k = floor(allowed * m), a member counts when it ranks above the (k + 1)-th best non-member.
-    Under exchangeable labels that count is beta-binomial. The bounds are those of the bootstrap that
-    draws members and non-members separately, in closed form: the threshold's place among
-    non-members is a Beta(k + 1, m - k) draw, the count above it binomial.
+    Under exchangeable labels that count is beta-binomial. The bounds combine what is not known: how many
+    non-members lie above the threshold that has exactly `allowed` false positives, a binomial count, and the share of
+    members above it, with the two beta laws that Clopper and Pearson (1934, Biometrika 26, 404-413) bound a share by.
 
     Parameters
     ----------
@@ -172,11 +206,12 @@ def rate_at(
     mine = np.sort(ranks[member])
     above = n - np.searchsorted(mine, thresholds, side="right")
     count = int(above[k])
-    place = rng.beta((k + 1) / design, (m - k) / design, 20_000) * m
-    smooth = np.interp(place, np.arange(m) + 0.5, (above + 0.5) / (n + 1.0))
     independent = max(1, round(n / design))
-    draws = rng.binomial(independent, np.clip(smooth, 0, 1)) / independent
-    low, high = np.quantile(draws, [tail, 1 - tail])
+    false = np.minimum(m, np.round(rng.binomial(max(1, round(m / design)), k / m, DRAWS) * design)).astype(np.int64)
+    beyond = np.concatenate([[0], above, [n]])
+    fewer, more = (beyond[false + side] / n * independent for side in (0, 1))
+    low = np.quantile(rng.beta(np.maximum(fewer, TINY), independent - fewer + 1), tail)
+    high = np.quantile(rng.beta(more + 1, np.maximum(independent - more, TINY)), 1 - tail)
     value = count / n
     p = float(betabinom.sf(round(count / design) - 1, independent, (k + 1) / design, (m - k) / design))
     return Rate(value, min(value, float(low)), max(value, float(high)), p)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import ceil, sqrt
+from math import ceil
 from typing import TYPE_CHECKING
 
 from synthgate.catalogue import Options, measure
@@ -21,6 +21,7 @@ from synthgate.measures.privacy.drift import Drift
 from synthgate.measures.privacy.encodings import encode
 from synthgate.measures.privacy.inference import (
     advantage,
+    auc_bounds,
     detectable_auc,
     detectable_rate,
     epsilon_bound,
@@ -117,9 +118,9 @@ class _Context:
         """Say how the interval was made, and what keeps it open."""
         within = " within deciles of the drift score" if self.drift.is_shown else ""
         if one.name == "meta":
-            base = f"DeLong{within}, doubled variance, 99 % each side"
+            base = f"DeLong{within}, doubled variance, score bounds, 99 % each side"
         else:
-            base = f"DeLong{within}, simultaneous over {self.attacks} attacks, 98 % each side"
+            base = f"DeLong{within}, score bounds, simultaneous over {self.attacks} attacks, 98 % each side"
         if self.is_small:
             return f"{base}; opened: fewer than {LEAST_HOLDOUT} holdout rows or groups decide nothing"
         if self.drift.is_clustered:
@@ -204,7 +205,7 @@ def _rate_finding(name: str, rate: dict[str, float], context: _Context) -> Measu
             value=rounded(rate["value"], 4),
             low=rate["low"],
             high=rate["high"],
-            method=f"bootstrap, simultaneous over {context.attacks} attacks, 98 % each side",
+            method=f"binomial threshold, Clopper-Pearson, simultaneous over {context.attacks} attacks, 98 % each side",
             ceiling=0.01,
         ),
         limit=Limit(max=context.max_tpr),
@@ -215,7 +216,8 @@ def _rate_finding(name: str, rate: dict[str, float], context: _Context) -> Measu
 
 
 def _drift_finding(drift: Drift) -> Measured:
-    half = simultaneous_z(0.025, 1) * sqrt(drift.auc.variance)
+    z = simultaneous_z(0.025, 1)
+    low, high = auc_bounds(drift.auc, z, z)
     value = drift.auc.value
     if drift.is_shown:
         named = f" (columns {', '.join(drift.columns)})" if drift.columns else ""
@@ -230,9 +232,9 @@ def _drift_finding(drift: Drift) -> Measured:
         message=message,
         estimate=Estimate(
             value=rounded(value, 4),
-            low=max(0.0, value - half),
-            high=min(1.0, value + half),
-            method="two-fold cross-validated, DeLong with doubled variance, 95 %",
+            low=low,
+            high=high,
+            method="two-fold cross-validated, DeLong with doubled variance, score bounds, 95 %",
             ceiling=0.5,
         ),
         columns=drift.columns,

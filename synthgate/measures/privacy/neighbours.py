@@ -24,6 +24,7 @@ GROUP = 32
 TILE_ROWS = 16_384
 MAX_BLOCK = 128
 FAR = 1e9
+LEAD_DIGITS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,34 @@ def best_agreement(queries: Rows, index: Index, weights: Sequence[Floats]) -> tu
     at : int64 array, shape (queries,)
         Place of the target; the first of equal ones.
     """
+    score, at, _ = _agree(queries, index, weights, with_second=False, skip=None)
+    return score, at
+
+
+def lead_of_best(
+    queries: Rows, index: Index, weights: Sequence[Floats], *, skip: NDArray[np.int64] | None = None
+) -> tuple[Floats, NDArray[np.int64], Floats]:
+    """Return what :func:`best_agreement` does, and by how much the best target leads over the next.
+
+    Parameters
+    ----------
+    skip : int64 array, shape (queries,), or None
+        For each query the target that is left out, such as itself.
+
+    Returns
+    -------
+    score, at : arrays, shape (queries,)
+    lead : float64 array, shape (queries,)
+        Difference of the two highest totals, rounded to what single precision can tell; 0 for equal ones.
+    """
+    score, at, second = _agree(queries, index, weights, with_second=True, skip=skip)
+    lead: Floats = np.maximum(score - second, 0.0).astype(np.float64).round(LEAD_DIGITS)
+    return score, at, lead
+
+
+def _agree(
+    queries: Rows, index: Index, weights: Sequence[Floats], *, with_second: bool, skip: NDArray[np.int64] | None
+) -> tuple[Floats, NDArray[np.int64], Floats]:
     left = np.zeros((len(queries), index.width), np.float32)
     for column, slot in index.slots.items():
         slots = slot[queries.codes[column]]
@@ -156,17 +185,27 @@ def best_agreement(queries: Rows, index: Index, weights: Sequence[Floats]) -> tu
         left[there, slots[there]] = weights[column][queries.codes[column][there]]
     by_column = dict(enumerate(weights))
     best, at = np.full(len(queries), -np.inf, np.float32), np.zeros(len(queries), np.int64)
+    second = np.zeros(len(queries), np.float32)
 
     def keep(block: slice, tile: Tile, out: NDArray[np.float32]) -> None:
         _fill(out, left[block], tile, queries.take(block), by_column)
+        each = np.arange(len(out))
+        if skip is not None:
+            own = skip[block] - tile.start
+            here = np.flatnonzero((own >= 0) & (own < tile.rows))
+            out[here, own[here]] = -1.0
         found = out[:, : tile.rows].argmax(axis=1)
-        score = out[np.arange(len(out)), found]
+        score = out[each, found]
         better = score > best[block]
+        if with_second:
+            out[each, found] = 0.0
+            beaten = np.where(better, best[block], score)
+            second[block] = np.maximum(second[block], np.maximum(beaten, out[:, : tile.rows].max(axis=1)))
         best[block][better] = score[better]
         at[block][better] = tile.start + found[better]
 
     _each_block(len(queries), index, keep)
-    return agreement(queries, index.target.take(at), weights), at
+    return agreement(queries, index.target.take(at), weights), at, second.astype(np.float64)
 
 
 def agreement(queries: Rows, partners: Rows, weights: Sequence[Floats]) -> Floats:

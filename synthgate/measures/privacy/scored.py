@@ -15,6 +15,7 @@ from synthgate.measures.privacy.inference import (
     FALSE_POSITIVE_RATES,
     Auc,
     Places,
+    auc_bounds,
     fold_ranks,
     rate_at,
     simultaneous_z,
@@ -74,8 +75,7 @@ class Scored:
     def bounds(self) -> tuple[float, float]:
         """One-sided bounds that hold together with those of the other attacks."""
         z = simultaneous_z(self.tail, 1)
-        low, high = self.auc.value - (z + self.shift) * self.error, self.auc.value + z * self.error
-        return max(0.0, low), min(1.0, high)
+        return auc_bounds(self.auc, z + self.shift, z, self.factor)
 
 
 def score_attacks(stage: Stage, attacks: Sequence[Attack], drift: Drift, sample: Sample) -> list[Scored]:

@@ -107,7 +107,7 @@ def _group_size(encoding: Encoding) -> float:
 
 def bound(value: float, alpha: float) -> Estimate:
     """Return a lower confidence bound as the whole interval: what is shown, not what is likely."""
-    low = rounded(value, 4) if value >= 0.00005 else 0.0
+    low = rounded(value, 6)
     return Estimate(value=low, low=low, high=low, method=f"exact lower bound, error {alpha:.1g}; 0: none shown")
 
 
