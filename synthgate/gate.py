@@ -21,12 +21,13 @@ from synthgate.dataset import DataSet, gather_many, gather_one, open_sides
 from synthgate.declared import DeclaredCheck
 from synthgate.errors import SynthgateError, UsageError
 from synthgate.findings import CheckResult, DataInfo, Estimate, Measured, Measurement, RunInfo
-from synthgate.gatefile import Gate, load_gate
+from synthgate.gatefile import Gate, load_gate, select
 from synthgate.gathering import sign_off
 from synthgate.judging import Waivers, broken_check, judge_check
 from synthgate.merging import merge
 from synthgate.ratchet import hold
 from synthgate.results import read_result
+from synthgate.threads import single_products
 from synthgate.verdict import Verdict, conclude
 
 if TYPE_CHECKING:
@@ -105,7 +106,12 @@ def evaluate(
 def _loaded(
     gate: str | Path | Gate | None, preset: str | None, only: Sequence[str], skip: Sequence[str], *, show_rows: bool
 ) -> Gate:
-    policy = gate if isinstance(gate, Gate) else load_gate(gate, preset=preset, only=only, skip=skip)
+    if not isinstance(gate, Gate):
+        policy = load_gate(gate, preset=preset, only=only, skip=skip)
+    elif preset is not None:
+        raise UsageError("preset", f"{preset!r} is given beside a gate that is loaded", "give it to load_gate instead")
+    else:
+        policy = replace(gate, checks=select(gate.checks, only, skip))
     return replace(policy, show_rows=True) if show_rows else policy
 
 
@@ -328,7 +334,8 @@ def _measured(check: DeclaredCheck, evidence: Evidence, compute: Callable[[], Me
         )
     if "rows" in check.needs and not evidence.real.has_rows:
         return Measurement.missing("real is a profile, which holds counts and no rows")
-    return compute()
+    with single_products():
+        return compute()
 
 
 def _versions() -> dict[str, str]:

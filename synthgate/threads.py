@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
 
@@ -40,3 +41,16 @@ def spread(job: Callable[[T], R], parts: Iterable[T]) -> list[R]:
 
     with controller.limit(limits=1, user_api="blas"), ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool:
         return list(pool.map(run, parts))
+
+
+@contextmanager
+def single_products() -> Iterator[None]:
+    """Run matrix products on one thread each.
+
+    Their last digits then do not depend on the number of cores; and the small ones of most measures cost several times
+    the work when threads wait for each other on a busy machine.
+    """
+    from threadpoolctl import ThreadpoolController
+
+    with ThreadpoolController().limit(limits=1, user_api="blas"):
+        yield

@@ -127,20 +127,23 @@ def _count_dense(kept: FloatArray) -> tuple[FloatArray, IntArray] | None:
         first = np.rint(low * scale)
         counts = np.zeros(int(np.rint(high * scale) - first) + 1, np.int64)
         values = (np.arange(len(counts)) + first) / scale
-        if all(_add_dense(kept[at : at + BLOCK], scale, first, values, counts) for at in range(0, len(kept), BLOCK)):
+        if all(_add_dense(kept[at : at + BLOCK], scale, first, counts) for at in range(0, len(kept), BLOCK)):
             seen = np.flatnonzero(counts)
             # 0.0 added turns -0.0 into 0.0, so that the two are one value
             return values[seen] + 0.0, counts[seen]
     return None
 
 
-def _add_dense(kept: FloatArray, scale: int, first: float, values: FloatArray, counts: IntArray) -> bool:
-    """Add a block's numbers to the `counts` of all `values`, unless one of them is none of these."""
-    offsets = (kept - first if scale == 1 else np.rint(kept * scale - first)).astype(np.intp)
-    if not (values[offsets] == kept).all():
+def _add_dense(kept: FloatArray, scale: int, first: float, counts: IntArray) -> bool:
+    """Add a block's numbers to the `counts` from `first` on, unless one of them is no decimal of this scale."""
+    offsets = kept - first if scale == 1 else np.rint(kept * scale - first)
+    if not np.array_equal((np.rint(offsets) + first) / scale, kept):
         return False
-    found = np.bincount(offsets)
-    counts[: len(found)] += found
+    places = offsets.astype(np.intp)
+    if len(counts) > len(places):  # a count per block would cost as much as the whole range
+        np.add.at(counts, places, 1)
+    else:
+        counts += np.bincount(places, minlength=len(counts))
     return True
 
 

@@ -185,3 +185,12 @@ def test_unknown_names_and_missing_tables_are_refused(draw_people):
         synthgate.evaluate(table)
     with pytest.raises(UsageError, match="did you mean 'fidelity'"):
         synthgate.evaluate(table, table, only=["fidelty"])
+
+
+def test_only_and_skip_choose_checks_of_a_loaded_gate_too(draw_people):
+    real, synthetic = (draw_people(200, seed) for seed in (1, 2))
+    verdict = synthgate.evaluate(real, synthetic, gate=load_gate(), only=["schema"], skip=["schema.types"])
+    assert {check.family for check in verdict} == {"schema"}
+    assert "schema.types" not in {check.id for check in verdict}
+    with pytest.raises(UsageError, match="beside a gate that is loaded"):
+        synthgate.evaluate(real, synthetic, gate=load_gate(), preset="release")

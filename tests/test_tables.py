@@ -664,6 +664,20 @@ def test_text_of_parquet_is_counted_from_its_dictionaries_to_the_same_values(tmp
         assert pa.Table.from_batches(coded)[name].to_pylist() == plain[name].to_pylist() == frame[name].to_pylist()
 
 
-def test_a_source_without_dictionaries_gives_its_rows_as_they_are():
-    table = open_table(pa.table({"w": ["a", "b"]}))
+def test_a_source_without_dictionaries_gives_its_rows_as_they_are(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("w\na\nb\n")
+    table = open_table(path)
     assert list(table.coded_batches()) == list(table.batches())
+
+
+@pytest.mark.parametrize("most", [2, 3, 100])
+def test_tables_in_memory_give_text_as_dictionaries(monkeypatch, most):
+    monkeypatch.setattr("synthgate.tables.MAX_ROWS", most)
+    chunks = [pa.table({"w": ["a", None, "b"], "n": [1, 2, 3]}), pa.table({"w": ["b", "c"], "n": [4, None]})]
+    table = open_table(pa.concat_tables(chunks))
+    coded = list(table.coded_batches())
+    assert all(pa.types.is_dictionary(batch.column("w").type) for batch in coded)
+    assert [batch.num_rows for batch in coded] == [min(most, 5 - at) for at in range(0, 5, most)]
+    rows = [row for batch in coded for row in batch.to_pylist()]
+    assert rows == [row for batch in table.batches() for row in batch.to_pylist()]

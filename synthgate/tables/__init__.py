@@ -171,10 +171,10 @@ def _open_profile(source: str | Path, name: str, *, is_judged: bool) -> Table:
 
 
 def _open_object(source: object, name: str) -> Table:
-    from synthgate.tables.frames import digest_table, open_frame
+    from synthgate.tables.frames import coded_parts, digest_table, open_frame
 
     frame = open_frame(source)
-    feed = Feed(frame.schema, frame.num_rows, lambda: iter(frame.to_batches()))
+    feed = Feed(frame.schema, frame.num_rows, lambda: iter(frame.to_batches()), lambda: coded_parts(frame, MAX_ROWS))
     return _table(name, f"<{type(source).__name__}>", feed, lambda: digest_table(frame))
 
 

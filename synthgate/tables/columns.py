@@ -23,7 +23,7 @@ class Feed:
     """A checked source: its schema, its rows, and a function that streams it from the start.
 
     `coded` streams the same rows with every text column as a dictionary (see :func:`coded_schema`), for sources that
-    hold text so and give it faster; it is None for others.
+    give it so faster; it is None for others.
     """
 
     schema: pa.Schema

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import io
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from synthgate.errors import DataError
-from synthgate.tables.columns import check_names, plain_batches, plain_schema, quoted, regroup
+from synthgate.tables.columns import check_names, coded_schema, plain_batches, plain_schema, quoted, regroup
 from synthgate.tables.files import arrow_errors, first_line
 
 if TYPE_CHECKING:
@@ -120,6 +120,20 @@ def _column(values: Any, missing: Iterable[bool]) -> pa.Array:
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         texts = [None if lacks else str(value) for value, lacks in zip(values, missing, strict=True)]
         return pa.array(texts, pa.string())
+
+
+def coded_parts(table: pa.Table, rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a table with text as dictionaries, each over at most so many rows.
+
+    Codes are a fraction of the text: joining the chunks that a table came in copies them instead of it.
+    """
+    schema = coded_schema(table.schema)
+    for start in range(0, table.num_rows, rows):
+        part = table.slice(start, rows)
+        for at, (found, wanted) in enumerate(zip(table.schema, schema, strict=True)):
+            if not found.type.equals(wanted.type):
+                part = part.set_column(at, wanted, part.column(at).dictionary_encode())
+        yield from part.to_batches()
 
 
 class _HashSink(io.RawIOBase):
