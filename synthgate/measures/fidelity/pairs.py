@@ -11,6 +11,7 @@ from synthgate.counts import GROUPS, PairName, code_counts
 from synthgate.findings import Estimate, Json, Ledger, Measured, Measurement, Skip
 from synthgate.measures.fidelity import compatible
 from synthgate.measures.fidelity.associations import correlations, entropy, theils_u
+from synthgate.measures.fidelity.attenuation import DependenceKept
 from synthgate.measures.fidelity.columns import drifted
 from synthgate.measures.fidelity.pair_scores import PairScore, score_pairs
 from synthgate.statistics.distances import FloatArray, IntArray
@@ -46,8 +47,10 @@ def pairs(evidence: Evidence, options: Options) -> Measurement:
     compatible_scores = compatible.pair_trends(evidence) if with_rows else compatible.NO_TRENDS
     correlated = correlations(evidence.sample, compatible_scores) if with_rows else None
     jackknife, collected, entropies = _Jackknife(evidence, len(names)), _Collected(evidence), Entropies()
+    together = DependenceKept(evidence)
     for found in score_pairs(evidence, names):
         jackknife.add(found.without)
+        together.add(found.pair)
         known = {"sdmetrics": compatible_scores.pairs.get(found.pair)}
         known |= correlated.of_pair(found.pair) if correlated else {}
         collected.add(_pair(evidence, found, z, known, entropies))
@@ -66,7 +69,7 @@ def pairs(evidence: Evidence, options: Options) -> Measurement:
             f"the joint shares of {len(names)} pairs lie {at:.0%} of the way "
             f"from independent columns to fresh real rows{told}"
         ),
-        findings=(*findings, *(_information(f) for f in by_plan)),
+        findings=(*findings, *together.findings(), *(_information(f) for f in by_plan)),
         score=score,
         ledger=Ledger(len(names), tuple(skipped)),
         power=_power(evidence, estimates, z),

@@ -1,0 +1,168 @@
+"""How much of the real dependence is kept, over many pairs of columns together.
+
+Each pair may lose a sixth of its dependence within its own noise; all pairs of a column together, looked at in the
+direction of the real dependence alone, tell a loss that no single one shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from synthgate.counts import GROUPS, PairName
+from synthgate.findings import Estimate, Measured, Position
+from synthgate.statistics.distances import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from synthgate.evidence import Evidence
+
+MOST_WEIGHT = 4.0
+"""Most that a cell counts more for being more frequent in synthetic margins than in real ones."""
+LEAST_SIGNAL = 6.0
+"""Least real dependence, in its standard errors, of which a share is told."""
+LEAST_VARIED = 50
+"""Least rows whose value is not the column's most frequent one: what hangs on fewer has no error that groups show."""
+LEVEL = 0.05
+"""Of all intervals together, two-sided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attenuation:
+    """What one pair, or a sum over pairs, says of the dependence kept.
+
+    With D the joint shares less the products of the margins: the share kept is <D synthetic, D real> over
+    <D real, D real>, the latter by products of different groups of rows only, so that noise adds nothing to it.
+    Its cells are weighted by synthetic over real products of margins, so that other margins alone lose nothing.
+
+    Attributes
+    ----------
+    kept, there : float
+        Numerator and denominator.
+    real_kept, real_there, synthetic_kept : float64 array, shape (GROUPS,)
+        What each random group of rows contributes to them, to first order.
+    """
+
+    kept: float
+    there: float
+    real_kept: FloatArray
+    real_there: FloatArray
+    synthetic_kept: FloatArray
+
+    @classmethod
+    def of(cls, real: IntArray, synthetic: IntArray) -> Attenuation | None:
+        """Compare two contingency tables per group of rows, shape (GROUPS, h, w); None where too few rows vary."""
+        sizes, rows = (tables.sum(axis=(1, 2)) for tables in (real, synthetic))
+        whole = real.sum(axis=0)
+        usual = max(int(whole.sum(axis=axis).max()) for axis in (0, 1))
+        least = min(1.0, int(rows.sum()) / max(1, int(sizes.sum())))
+        if not (sizes.all() and rows.all()) or (sizes.sum() - usual) * least < LEAST_VARIED:
+            return None
+        shares, shares_synthetic = real / sizes[:, None, None], synthetic / rows[:, None, None]
+        mean, mean_synthetic = shares.mean(axis=0), shares_synthetic.mean(axis=0)
+        margins, margins_synthetic = ((joint.sum(axis=1), joint.sum(axis=0)) for joint in (mean, mean_synthetic))
+        independent, independent_synthetic = np.outer(*margins), np.outer(*margins_synthetic)
+        apart, apart_synthetic = mean - independent, mean_synthetic - independent_synthetic
+        seen = independent > 0
+        weight = np.minimum(np.where(seen, independent_synthetic, 0.0) / np.where(seen, independent, 1.0), MOST_WEIGHT)
+        moved = shares.sum(axis=2)[:, :, None] * margins[1] + margins[0][:, None] * shares.sum(axis=1)[:, None, :]
+        single = float((weight * (shares - moved + independent) ** 2).sum())
+        there = (GROUPS**2 * float((weight * apart**2).sum()) - single) / (GROUPS * (GROUPS - 1))
+        return cls(
+            float((apart * apart_synthetic).sum()),
+            there,
+            _along(shares, _centred(apart_synthetic, *margins)),
+            2 * _along(shares, _centred(weight * apart, *margins)),
+            _along(shares_synthetic, _centred(apart, *margins_synthetic)),
+        )
+
+    def __add__(self, other: Attenuation) -> Attenuation:
+        return Attenuation(
+            self.kept + other.kept,
+            self.there + other.there,
+            self.real_kept + other.real_kept,
+            self.real_there + other.real_there,
+            self.synthetic_kept + other.synthetic_kept,
+        )
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the real dependence is beyond doubt."""
+        return self.there > LEAST_SIGNAL * _error(self.real_there)
+
+    @property
+    def share(self) -> float:
+        """The share kept: 1 for fresh real rows, 0 for independent columns."""
+        return self.kept / self.there
+
+    @property
+    def error(self) -> float:
+        """Its standard error, by the spread between groups of rows."""
+        real = _error((self.real_kept - self.share * self.real_there) / self.there)
+        return float(np.hypot(real, _error(self.synthetic_kept / self.there)))
+
+
+def _along(shares: FloatArray, direction: FloatArray) -> FloatArray:
+    return shares.reshape(len(shares), -1) @ direction.ravel()
+
+
+def _centred(direction: FloatArray, rows: FloatArray, columns: FloatArray) -> FloatArray:
+    """Return what a row adds to a product with the deviation from independence, whose margins it moves as well."""
+    out: FloatArray = direction - (direction @ columns)[:, None] - (rows @ direction)[None, :]
+    return out
+
+
+def _error(groups: FloatArray) -> float:
+    return float(groups.std(ddof=1) / np.sqrt(GROUPS))
+
+
+class DependenceKept:
+    """The dependence kept over the pairs of each column, and over all pairs."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence = evidence
+        self._sides = ("synthetic", "holdout") if evidence.holdout is not None else ("synthetic",)
+        self._sums: dict[tuple[str, str], Attenuation] = {}
+
+    def add(self, pair: PairName) -> None:
+        """Take a pair in; nothing of a profile, whose tables have no groups of rows."""
+        for side in self._sides if self.evidence.real.has_rows else ():
+            if pair not in self.evidence.pairs[side].pairs:
+                continue
+            found = Attenuation.of(*(self.evidence.pairs[one].pairs[pair] for one in ("real", side)))
+            if found is not None:
+                for key in ((side, name) for name in ("", *pair)):
+                    self._sums[key] = self._sums[key] + found if key in self._sums else found
+
+    def findings(self) -> list[Measured]:
+        """Return what all pairs keep, and what each column's pairs keep, where that is known."""
+        known = [name for (side, name), found in self._sums.items() if side == "synthetic" and found.is_known]
+        return [self._finding(name, len(known)) for name in known]
+
+    def _finding(self, name: str, looks: int) -> Measured:
+        from scipy.special import stdtrit
+
+        wide = float(stdtrit(GROUPS - 1, 1 - LEVEL / 2 / looks)) * self.evidence.design_effect
+        found, held = self._sums["synthetic", name], self._sums.get(("holdout", name))
+        share, half, ceiling = found.share, wide * found.error, 1.0
+        if held is not None and held.is_known and 0 < held.share < 1 - wide * held.error:
+            # the holdout keeps less itself: that is drift, for which synthetic rows are not to blame
+            ceiling = held.share
+            half = float(np.hypot(half, share / ceiling * wide * held.error))
+        at = [min(1.0, max(0.0, value / ceiling)) for value in (share, share - half, share + half)]
+        about = f"the pairs of {name!r} keep" if name else "all pairs together keep"
+        return Measured(
+            metric="dependence_kept",
+            message=f"{about} {max(0.0, share):.0%} of the dependence of real rows, fresh real rows {ceiling:.0%}",
+            estimate=Estimate(
+                value=share,
+                low=share - half,
+                high=share + half,
+                method=f"groups of rows, Student's t, 95 % over {looks} such findings",
+                ceiling=ceiling,
+                floor=0.0,
+                position=Position(value=at[0], low=at[1], high=at[2]),
+            ),
+            columns=(name,) if name else (),
+        )
