@@ -25,6 +25,8 @@ WEAKENED = 0.75
 KEPT = 0.8
 MOST = 0.6
 LEAST_PAIRS = 2
+EXPLAINED = {"independent columns", "weakened dependence", "shuffled or noisy target", "mode collapse", "unit change"}
+"""Failure modes with which the dependence of all columns together is weaker as well."""
 LEAST_REGIONS = 2
 NAMED = 3
 
@@ -236,13 +238,11 @@ def _weak_dependence(facts: Facts, before: tuple[Diagnosis, ...]) -> list[Diagno
         return []
     kept = _dependence(facts)
     overall = kept.share()
-    if overall is None:
-        return []
-    if overall < ALL_LOST:
+    if overall is not None and overall < ALL_LOST:
         sentence = f"the columns hardly depend on each other: {overall:.0%} of the real association is left"
         return [_made("independent columns", sentence, "clear", ["fidelity.pairs"], [])]
     weak = [c for c in kept.columns if (left := kept.share(c)) is not None and left < WEAKENED]
-    if overall < WEAKENED and len(weak) > len(kept.columns) * MOST:
+    if overall is not None and overall < WEAKENED and len(weak) > len(kept.columns) * MOST:
         sentence = f"the columns depend on each other too weakly: {overall:.0%} of the real association is left"
         return [_made("weakened dependence", sentence, "likely", ["fidelity.pairs"], [])]
     return []
@@ -301,6 +301,18 @@ def _noisy_target(facts: Facts, before: tuple[Diagnosis, ...]) -> list[Diagnosis
     left = kept.share(noisy[0]) or 0.0
     words = f"are partly noise: {left:.0%} of their real association with the other columns is left, the rest is right"
     return [_labels(noisy, words, "likely", ["utility.tstr", "fidelity.pairs"])]
+
+
+def _weaker_together(facts: Facts, before: tuple[Diagnosis, ...]) -> list[Diagnosis]:
+    """Name a dependence that is weaker all over, where pairs show it only together and nothing else explains it."""
+    if {d.name for d in before} & EXPLAINED:
+        return []
+    together = [f.measured for f in facts.failing("fidelity.pairs") if f.measured.metric == "dependence_kept"]
+    left = next((m.estimate.value for m in together if not m.columns and m.estimate is not None), None)
+    if left is None or len([m for m in together if m.columns]) < LEAST_PAIRS:
+        return []
+    sentence = f"the columns depend on each other too weakly: {max(0.0, left):.0%} of the real dependence is left"
+    return [_made("weakened dependence", sentence, "likely", ["fidelity.pairs"], [])]
 
 
 def _memorised(facts: Facts, _: tuple[Diagnosis, ...]) -> list[Diagnosis]:
@@ -419,6 +431,7 @@ MODES: tuple[Mode, ...] = (
     _missing_groups,
     _loose_columns,
     _noisy_target,
+    _weaker_together,
     _tails,
     _memorised,
     _broken_subgroup,

@@ -52,7 +52,8 @@ def _noisy(target: str, lost: Sequence[Finding], checks: Mapping[str, CheckResul
     left = first.estimate.value if first.estimate else 0.0
     where = first.details.get("where")
     part = f"where {where}, " if where else ""
-    if any(target not in f.measured.columns for f in _failing(checks, "fidelity.pairs")):
+    pairs = [f.measured.columns for f in _failing(checks, "fidelity.pairs") if len(f.measured.columns) > 1]
+    if any(target not in pair for pair in pairs):
         words = f"the labels {target}, or the columns that they depend on, are partly wrong"
     else:
         words = f"the labels {target} are partly wrong"

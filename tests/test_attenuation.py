@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+import synthgate
 from synthgate.catalogue import find_measure
 from synthgate.counts import GROUPS
 from synthgate.measures.fidelity.attenuation import Attenuation
@@ -96,3 +97,9 @@ def test_a_profile_has_no_groups_of_rows(make_evidence, tmp_path):
     path = tmp_path / "real.profile"
     path.write_text(profile_text(people(1000, 1)), encoding="utf-8")
     assert measured(make_evidence(path, people(1000, 2))) == {}
+
+
+def test_the_diagnosis_says_that_all_dependence_is_weaker():
+    verdict = synthgate.evaluate(people(4000, 1), people(4000, 2, broken=0.6), only=["fidelity.pairs"])
+    assert {d.name: d for d in verdict.diagnosis}["weakened dependence"].checks == ("fidelity.pairs",)
+    assert not synthgate.evaluate(people(4000, 1), people(4000, 2), only=["fidelity.pairs"]).diagnosis
