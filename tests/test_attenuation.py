@@ -93,6 +93,23 @@ def test_a_holdout_that_drifted_lowers_what_may_be_expected(make_evidence):
     assert drifted[()].position.high == 1
 
 
+def test_nothing_is_told_of_rows_that_come_in_groups(make_evidence):
+    def grouped(seed):
+        rng = np.random.default_rng(seed)
+        table = people(400, seed)
+        rows = np.repeat(np.arange(400), 10)
+        return pa.table(
+            {
+                name: table[name].take(pa.array(rows)).to_numpy() + rng.normal(0, 0.01, 4000)
+                for name in table.column_names
+            }
+        )
+
+    evidence = make_evidence(grouped(1), grouped(2), grouped(3))
+    assert evidence.design_effect > 1
+    assert measured(evidence) == {}
+
+
 def test_a_profile_has_no_groups_of_rows(make_evidence, tmp_path):
     path = tmp_path / "real.profile"
     path.write_text(profile_text(people(1000, 1)), encoding="utf-8")

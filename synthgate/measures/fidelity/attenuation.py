@@ -124,9 +124,11 @@ class DependenceKept:
         self.evidence = evidence
         self._sides = ("synthetic", "holdout") if evidence.holdout is not None else ("synthetic",)
         self._sums: dict[tuple[str, str], Attenuation] = {}
+        self._columns: dict[str, None] = {}
 
     def add(self, pair: PairName) -> None:
         """Take a pair in; nothing of a profile, whose tables have no groups of rows."""
+        self._columns.update(dict.fromkeys(pair))
         for side in self._sides if self.evidence.real.has_rows else ():
             if pair not in self.evidence.pairs[side].pairs:
                 continue
@@ -136,14 +138,19 @@ class DependenceKept:
                     self._sums[key] = self._sums[key] + found if key in self._sums else found
 
     def findings(self) -> list[Measured]:
-        """Return what all pairs keep, and what each column's pairs keep, where that is known."""
+        """Return what all pairs keep, and what each column's pairs keep, where that is known.
+
+        Nothing where rows come in groups: random tenths of them share the groups, and take their luck for dependence.
+        """
+        if self.evidence.design_of(*self._columns) > 1:
+            return []
         known = [name for (side, name), found in self._sums.items() if side == "synthetic" and found.is_known]
         return [self._finding(name, len(known)) for name in known]
 
     def _finding(self, name: str, looks: int) -> Measured:
         from scipy.special import stdtrit
 
-        wide = float(stdtrit(GROUPS - 1, 1 - LEVEL / 2 / looks)) * self.evidence.design_effect
+        wide = float(stdtrit(GROUPS - 1, 1 - LEVEL / 2 / looks))
         found, held = self._sums["synthetic", name], self._sums.get(("holdout", name))
         share, half, ceiling = found.share, wide * found.error, 1.0
         if held is not None and held.is_known and 0 < held.share < 1 - wide * held.error:
