@@ -24,8 +24,11 @@ LEAST_SIGNAL = 6.0
 """Least real dependence, in its standard errors, of which a share is told."""
 LEAST_VARIED = 50
 """Least rows whose value is not the column's most frequent one: what hangs on fewer has no error that groups show."""
+TINY = 1e-300
 LEVEL = 0.05
 """Of all intervals together, two-sided."""
+
+_add = np.add.reduce
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,28 +56,33 @@ class Attenuation:
     @classmethod
     def of(cls, real: IntArray, synthetic: IntArray) -> Attenuation | None:
         """Compare two contingency tables per group of rows, shape (GROUPS, h, w); None where too few rows vary."""
-        sizes, rows = (tables.sum(axis=(1, 2)) for tables in (real, synthetic))
-        whole = real.sum(axis=0)
-        usual = max(int(whole.sum(axis=axis).max()) for axis in (0, 1))
-        least = min(1.0, int(rows.sum()) / max(1, int(sizes.sum())))
-        if not (sizes.all() and rows.all()) or (sizes.sum() - usual) * least < LEAST_VARIED:
+        flat, flat_synthetic = real.reshape(GROUPS, -1), synthetic.reshape(GROUPS, -1)
+        sizes, rows = _add(flat, 1), _add(flat_synthetic, 1)
+        if not (sizes.all() and rows.all()):
             return None
-        shares, shares_synthetic = real / sizes[:, None, None], synthetic / rows[:, None, None]
-        mean, mean_synthetic = shares.mean(axis=0), shares_synthetic.mean(axis=0)
-        margins, margins_synthetic = ((joint.sum(axis=1), joint.sum(axis=0)) for joint in (mean, mean_synthetic))
-        independent, independent_synthetic = np.outer(*margins), np.outer(*margins_synthetic)
-        apart, apart_synthetic = mean - independent, mean_synthetic - independent_synthetic
-        seen = independent > 0
-        weight = np.minimum(np.where(seen, independent_synthetic, 0.0) / np.where(seen, independent, 1.0), MOST_WEIGHT)
-        moved = shares.sum(axis=2)[:, :, None] * margins[1] + margins[0][:, None] * shares.sum(axis=1)[:, None, :]
-        single = float((weight * (shares - moved + independent) ** 2).sum())
-        there = (GROUPS**2 * float((weight * apart**2).sum()) - single) / (GROUPS * (GROUPS - 1))
+        shares, shares_synthetic = flat / sizes[:, None], flat_synthetic / rows[:, None]
+        joint, joint_synthetic = (_add(one, 0).reshape(real.shape[1:]) / GROUPS for one in (shares, shares_synthetic))
+        down, across = _add(joint, 1), _add(joint, 0)
+        varied = sizes.sum() * (1 - max(down.max(), across.max()))
+        if varied * min(1.0, rows.sum() / sizes.sum()) < LEAST_VARIED:
+            return None
+        down_synthetic, across_synthetic = _add(joint_synthetic, 1), _add(joint_synthetic, 0)
+        independent, independent_synthetic = np.outer(down, across), np.outer(down_synthetic, across_synthetic)
+        apart, apart_synthetic = joint - independent, joint_synthetic - independent_synthetic
+        weight = np.minimum(independent_synthetic / np.maximum(independent, TINY), MOST_WEIGHT)
+        groups = shares.reshape(real.shape)
+        single = groups - _add(groups, 2)[:, :, None] * across
+        single -= down[:, None] * _add(groups, 1)[:, None, :]
+        single += independent
+        single *= single
+        weighted = weight * apart
+        whole = GROUPS**2 * float(np.vdot(weighted, apart)) - float(np.vdot(_add(single, 0), weight))
         return cls(
-            float((apart * apart_synthetic).sum()),
-            there,
-            _along(shares, _centred(apart_synthetic, *margins)),
-            2 * _along(shares, _centred(weight * apart, *margins)),
-            _along(shares_synthetic, _centred(apart, *margins_synthetic)),
+            float(np.vdot(apart, apart_synthetic)),
+            whole / (GROUPS * (GROUPS - 1)),
+            shares @ _centred(apart_synthetic, down, across),
+            2 * (shares @ _centred(weighted, down, across)),
+            shares_synthetic @ _centred(apart, down_synthetic, across_synthetic),
         )
 
     def __add__(self, other: Attenuation) -> Attenuation:
@@ -103,14 +111,10 @@ class Attenuation:
         return float(np.hypot(real, _error(self.synthetic_kept / self.there)))
 
 
-def _along(shares: FloatArray, direction: FloatArray) -> FloatArray:
-    return shares.reshape(len(shares), -1) @ direction.ravel()
-
-
-def _centred(direction: FloatArray, rows: FloatArray, columns: FloatArray) -> FloatArray:
+def _centred(direction: FloatArray, down: FloatArray, across: FloatArray) -> FloatArray:
     """Return what a row adds to a product with the deviation from independence, whose margins it moves as well."""
-    out: FloatArray = direction - (direction @ columns)[:, None] - (rows @ direction)[None, :]
-    return out
+    out: FloatArray = direction - (direction @ across)[:, None] - down @ direction
+    return out.ravel()
 
 
 def _error(groups: FloatArray) -> float:
