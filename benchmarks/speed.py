@@ -35,6 +35,7 @@ def count_and_score(real, synthetic, holdout):
     from synthgate.sides import count_side
     from synthgate.survey import count_surveyed, plan_of, survey
     from synthgate.tables import open_table
+    from synthgate.threads import single_products
 
     tables = [open_table(table) for table in (real, synthetic, holdout) if table is not None]
     seen = survey(tables[0], {})
@@ -42,7 +43,8 @@ def count_and_score(real, synthetic, holdout):
     sides = [count_surveyed(plan, seen, 0), *(count_side(plan, table, 0) for table in tables[1:])]
     evidence = Evidence(plan=plan, real=sides[0], synthetic=sides[1], holdout=sides[2] if len(sides) > 2 else None)
     checks = ("fidelity.columns", "fidelity.pairs")
-    return plan, {check: find_measure(check).compute(evidence, {}) for check in checks}
+    with single_products():  # as the gate does
+        return plan, {check: find_measure(check).compute(evidence, {}) for check in checks}
 
 
 def quality_report(real, synthetic, sdtypes, thresholds):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
+from importlib import import_module
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -18,8 +19,6 @@ MAX_THREADS = 8
 @cache
 def _controller() -> Any:
     """Return the controller of all numerical libraries; looking them up takes a while, so it is done once."""
-    from importlib import import_module
-
     from threadpoolctl import ThreadpoolController
 
     import_module("sklearn.ensemble")  # loads the libraries that are to be found
@@ -43,14 +42,21 @@ def spread(job: Callable[[T], R], parts: Iterable[T]) -> list[R]:
         return list(pool.map(run, parts))
 
 
+@cache
+def _products() -> Any:
+    """Return the controller of numpy's library of matrix products, which is loaded with numpy."""
+    import_module("numpy")
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
 @contextmanager
 def single_products() -> Iterator[None]:
-    """Run matrix products on one thread each.
+    """Run numpy's matrix products on one thread each.
 
     Their last digits then do not depend on the number of cores; and the small ones of most measures cost several times
     the work when threads wait for each other on a busy machine.
     """
-    from threadpoolctl import ThreadpoolController
-
-    with ThreadpoolController().limit(limits=1, user_api="blas"):
+    with _products().limit(limits=1, user_api="blas"):
         yield
