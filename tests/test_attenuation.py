@@ -61,10 +61,10 @@ def test_what_hangs_on_a_few_rows_is_not_told():
     assert Attenuation.of(real, real) is not None
 
 
-def people(rows, seed, broken=0.0):
+def people(rows, seed, broken=0.0, noise=1.5):
     rng = np.random.default_rng(seed)
     skill = rng.normal(size=rows)
-    frame = {f"x{k}": np.round(skill + 1.5 * rng.normal(size=rows), 2) for k in range(6)}
+    frame = {f"x{k}": np.round(skill + noise * rng.normal(size=rows), 2) for k in range(6)}
     hit = rng.random(rows) < broken
     for k in range(0, 6, 2):
         frame[f"x{k}"] = np.where(hit, np.roll(frame[f"x{k}"], 1), frame[f"x{k}"])
@@ -74,6 +74,11 @@ def people(rows, seed, broken=0.0):
 def measured(evidence):
     found = find_measure("fidelity.pairs").compute(evidence, {}).findings
     return {f.columns: f.estimate for f in found if f.metric == "dependence_kept"}
+
+
+def why_not(evidence):
+    ledger = find_measure("fidelity.pairs").compute(evidence, {}).ledger
+    return next(skip.reason for skip in ledger.skipped if skip.subject == "dependence_kept")
 
 
 @pytest.mark.parametrize("with_holdout", [True, False])
@@ -96,7 +101,7 @@ def test_a_holdout_that_drifted_lowers_what_may_be_expected(make_evidence):
 def test_nothing_is_told_of_rows_that_come_in_groups(make_evidence):
     def grouped(seed):
         rng = np.random.default_rng(seed)
-        table = people(400, seed)
+        table = people(400, seed, noise=0.5)
         rows = np.repeat(np.arange(400), 10)
         return pa.table(
             {
@@ -112,8 +117,19 @@ def test_nothing_is_told_of_rows_that_come_in_groups(make_evidence):
 
 def test_a_profile_has_no_groups_of_rows(make_evidence, tmp_path):
     path = tmp_path / "real.profile"
-    path.write_text(profile_text(people(1000, 1)), encoding="utf-8")
-    assert measured(make_evidence(path, people(1000, 2))) == {}
+    path.write_text(profile_text(people(1000, 1, noise=0.5)), encoding="utf-8")
+    evidence = make_evidence(path, people(1000, 2, noise=0.5))
+    assert measured(evidence) == {}
+    assert "profile" in why_not(evidence)
+
+
+def test_what_the_holdout_shows_nothing_of_is_not_told(make_evidence):
+    rng = np.random.default_rng(5)
+    shuffled = pa.table(
+        {name: rng.permutation(people(4000, 3)[name].to_numpy()) for name in people(10, 3).column_names}
+    )
+    turned = measured(make_evidence(people(4000, 1), people(4000, 2), shuffled))
+    assert all(found.position.high == 1 for found in turned.values())
 
 
 def test_the_diagnosis_says_that_all_dependence_is_weaker():

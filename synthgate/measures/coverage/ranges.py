@@ -14,16 +14,15 @@ from synthgate.findings import Measured, Measurement
 from synthgate.measures.coverage.shares import (
     LEAST_KNOWN,
     MIN_EXPECTED,
-    SMALL_CELL,
     SURE,
     Cell,
+    cell_finding,
     dispersion,
     judge_cells,
     kept,
 )
 from synthgate.plan import ColumnPlan, bin_labels
 from synthgate.statistics.intervals import z_value
-from synthgate.statistics.positions import ratio_estimate
 from synthgate.values import NumberCounts
 
 if TYPE_CHECKING:
@@ -91,25 +90,11 @@ def _with_parts(measured: Measurement, parts: Mapping[str, list[Cell]]) -> Measu
 def _worst(cells: Sequence[Cell], z: float) -> Measured:
     """Return the finding on the part of a column whose share is furthest from the real one, beyond doubt."""
     told = [(kept(cell, z), cell) for cell in cells]
-    (ratio, low, high), cell = min(told, key=lambda one: (one[0][2], one[0][0]))
+    worst = cell_finding(min(told, key=lambda one: (one[0][2], one[0][0]))[1], z)
     bad = sum(part[2] < LEAST_SHARE for part, _ in told)
-    shown = cell.name if cell.known >= SMALL_CELL else f"(a part with fewer than {SMALL_CELL} real rows)"
-    message = f"{shown}: {cell.found:,} rows found, {cell.expected:,.0f} expected"
-    if bad > 1:
-        message = f"{bad} of {len(cells)} parts have less than half or more than double their share; {message}"
-    return Measured(
-        metric=cell.metric,
-        message=message,
-        estimate=ratio_estimate(ratio, low, high, z),
-        columns=(cell.column,),
-        details={
-            "name": shown,
-            "expected": float(cell.expected),
-            "found": cell.found,
-            "parts": len(cells),
-            "parts_off": bad,
-        },
-    )
+    many = f"{bad} of {len(cells)} parts have less than half or more than double their share; " if bad > 1 else ""
+    details = {**worst.details, "parts": len(cells), "parts_off": bad}
+    return replace(worst, message=many + worst.message, details=details)
 
 
 def _tails(name: str, known: NumberCounts, synthetic: NumberCounts, fresh: NumberCounts) -> list[Cell]:

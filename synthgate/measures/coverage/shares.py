@@ -70,7 +70,7 @@ def judge_cells(cells: Iterable[Cell], noun: str) -> Measurement:
     if not tested:
         return Measurement.missing(f"no {noun} is expected often enough to be missed at this size")
     z = z_value(looks=len(tested)) * np.sqrt(dispersion(tested))
-    findings = [_finding(cell, z) for cell in tested]
+    findings = [cell_finding(cell, z) for cell in tested]
     lost = [f for f in findings if f.estimate and f.estimate.high < 0.5]
     findings.sort(key=lambda f: f.estimate.high if f.estimate else 1.0)
     skipped = _skipped(every, noun)
@@ -133,7 +133,8 @@ def kept(cell: Cell, z: float) -> tuple[float, float, float]:
     return ratio, low, high
 
 
-def _finding(cell: Cell, z: float) -> Measured:
+def cell_finding(cell: Cell, z: float) -> Measured:
+    """Return the finding on a cell: its share over the real one, named where ten real rows have it."""
     ratio, low, high = kept(cell, z)
     spread = np.sqrt(cell.expected * (1 + cell.found_of / cell.known_of))
     band = (max(0.0, cell.expected - z * spread), cell.expected + z * spread)

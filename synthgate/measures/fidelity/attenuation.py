@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthgate.counts import GROUPS, PairName
-from synthgate.findings import Estimate, Measured, Position
+from synthgate.findings import Estimate, Measured, Position, Skip
 from synthgate.statistics.distances import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -142,14 +142,29 @@ class DependenceKept:
                     self._sums[key] = self._sums[key] + found if key in self._sums else found
 
     def findings(self) -> list[Measured]:
-        """Return what all pairs keep, and what each column's pairs keep, where that is known.
-
-        Nothing where rows come in groups: random tenths of them share the groups, and take their luck for dependence.
-        """
-        if self.evidence.design_of(*self._columns) > 1:
+        """Return what all pairs keep, and what each column's pairs keep, where that is known."""
+        if self._why_not():
             return []
-        known = [name for (side, name), found in self._sums.items() if side == "synthetic" and found.is_known]
-        return [self._finding(name, len(known)) for name in known]
+        names = [name for side, name in self._sums if side == "synthetic" and self._is_known(name)]
+        return [self._finding(name, len(names)) for name in names]
+
+    def skipped(self) -> list[Skip]:
+        """Return why nothing is told, where nothing is."""
+        why = self._why_not()
+        return [Skip("dependence_kept", why)] if why else []
+
+    def _why_not(self) -> str:
+        if not self.evidence.real.has_rows:
+            return "a profile has no groups of rows to tell its error by"
+        if self.evidence.design_of(*self._columns) > 1:
+            return "rows come in groups, whose luck random tenths of the rows would take for dependence"
+        known = any(side == "synthetic" and self._is_known(name) for side, name in self._sums)
+        return "" if known else "the real dependence of all pairs together is not beyond doubt at this size"
+
+    def _is_known(self, name: str) -> bool:
+        """Tell whether there is a real dependence beyond doubt, of which a holdout shows something as well."""
+        held = self._sums.get(("holdout", name))
+        return self._sums["synthetic", name].is_known and (held is None or not held.is_known or held.share > 0)
 
     def _finding(self, name: str, looks: int) -> Measured:
         from scipy.special import stdtrit
@@ -157,7 +172,7 @@ class DependenceKept:
         wide = float(stdtrit(GROUPS - 1, 1 - LEVEL / 2 / looks))
         found, held = self._sums["synthetic", name], self._sums.get(("holdout", name))
         share, half, ceiling = found.share, wide * found.error, 1.0
-        if held is not None and held.is_known and 0 < held.share < 1 - wide * held.error:
+        if held is not None and held.is_known and held.share < 1 - wide * held.error:
             # the holdout keeps less itself: that is drift, for which synthetic rows are not to blame
             ceiling = held.share
             half = float(np.hypot(half, share / ceiling * wide * held.error))

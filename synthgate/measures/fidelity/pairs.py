@@ -71,7 +71,7 @@ def pairs(evidence: Evidence, options: Options) -> Measurement:
         ),
         findings=(*findings, *together.findings(), *(_information(f) for f in by_plan)),
         score=score,
-        ledger=Ledger(len(names), tuple(skipped)),
+        ledger=Ledger(len(names), (*skipped, *together.skipped())),
         power=_power(evidence, estimates, z),
         details={
             "sdmetrics": compatible_scores.summary,
