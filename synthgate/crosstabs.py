@@ -22,7 +22,7 @@ Bundle = tuple[str, ...]
 BLOCK = 65_536
 MOST_CELLS = 2**17
 """Most cells of a table of more than two columns: what a processor's second cache holds."""
-ROWS_PER_CELL = 2
+ROWS_PER_CELL = 1
 """Least rows per cell of such a table: below, taking its margins costs more than counting again."""
 MOST_TOGETHER = 2**26
 """Bytes that tables which are counted in one pass take."""
@@ -154,9 +154,11 @@ def _count(
     return [table.reshape(GROUPS, *shape) for table, shape in zip(tables, shapes, strict=True)]
 
 
-def _joint(columns: Mapping[str, Coded], bundle: Bundle, block: slice) -> IntArray:
-    """Return one code for the codes of several columns."""
-    out = columns[bundle[0]].codes[block].astype(np.int64)
+def _joint(columns: Mapping[str, Coded], bundle: Bundle, block: slice) -> Codes:
+    """Return one code for the codes of several columns: a small number, as all of them stay in the cache so."""
+    if len(bundle) == 1:
+        return columns[bundle[0]].codes[block]
+    out = columns[bundle[0]].codes[block].astype(np.uint16)
     for name in bundle[1:]:
         out *= columns[name].size
         out += columns[name].codes[block]
@@ -166,8 +168,21 @@ def _joint(columns: Mapping[str, Coded], bundle: Bundle, block: slice) -> IntArr
 def _margins(job: _Job, whole: IntArray) -> Iterator[tuple[PairName, IntArray]]:
     """Read the tables of a job's pairs off the table of all its columns."""
     names = job.left + job.right
-    for pair in job.pairs:
-        a, b = (names.index(name) + 1 for name in pair)
-        others = tuple(axis for axis in range(1, whole.ndim) if axis not in (a, b))
-        table: IntArray = whole.sum(axis=others) if others else whole
-        yield pair, table if a < b else np.ascontiguousarray(table.transpose(0, 2, 1))
+    known = {names: whole}
+    for a, b in job.pairs:
+        table = _margin(known, names, {a, b})
+        yield (a, b), table if names.index(a) < names.index(b) else np.ascontiguousarray(table.transpose(0, 2, 1))
+
+
+def _margin(known: dict[Bundle, IntArray], names: Bundle, kept: set[str]) -> IntArray:
+    """Add up a table over all but the kept columns, the last first; what is found on the way serves other pairs."""
+    for name in reversed(names):
+        if name not in kept:
+            at = names.index(name) + 1
+            rest = names[: at - 1] + names[at:]
+            if rest not in known:
+                axes = list(range(known[names].ndim))
+                # adds up short axes several times faster than a sum does
+                known[rest] = np.einsum(known[names], axes, axes[:at] + axes[at + 1 :])
+            names = rest
+    return known[names]
