@@ -44,6 +44,9 @@ class Labels:
     misfits: int = 0
 
 
+Canonical = Numbers | Labels
+
+
 def kind_of(kind: pa.DataType) -> str:
     """Return the plain name of an Arrow type: integer, float, boolean, string, datetime, time, vector, ..."""
     import pyarrow.types as pt

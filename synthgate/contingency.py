@@ -13,10 +13,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgate.canonical import Numbers
+from synthgate.canonical import Canonical, Numbers
 from synthgate.counts import GROUPS, Counts, IntArray, PairName, row_groups
 from synthgate.crosstabs import Coded, Codes, crosstabs
-from synthgate.plan import Canonical, ColumnPlan, Plan, bin_codes
+from synthgate.plan import ColumnPlan, Plan, bin_codes
 from synthgate.values import NumberCounts
 
 FloatArray = NDArray[np.float64]

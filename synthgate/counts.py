@@ -14,8 +14,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgate.canonical import Numbers
-from synthgate.plan import Canonical, ColumnPlan, Plan
+from synthgate.canonical import Canonical, Numbers
+from synthgate.plan import ColumnPlan, Plan
 from synthgate.values import LabelCounts, NumberCounts, ValueCounts
 
 IntArray = NDArray[np.int64]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgate.blocks import blocks
 from synthgate.clusters import observed_design, row_units, unit_designs
 from synthgate.contingency import (
     Coding,
@@ -227,7 +228,7 @@ def _count_pairs(plan: Plan, side: Side, names: Sequence[PairName], cuts: Cuts |
     if side.is_whole:
         return count_pairs(plan, side.kept, names, cuts=cuts)
     total, first = Counts.empty(), 0
-    for batch in side.table.coded_batches():
-        total = total + count_pairs(plan, read_columns(plan, batch), names, first, cuts)
-        first += batch.num_rows
+    for rows, block in blocks(side.table, lambda batch: read_columns(plan, batch)):
+        total = total + count_pairs(plan, block, names, first, cuts)
+        first += rows
     return total

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgate.canonical import Numbers
+from synthgate.canonical import Canonical, Numbers
 from synthgate.errors import GateFileError, nearest
-from synthgate.plan import Canonical, ColumnPlan, Plan
+from synthgate.plan import ColumnPlan, Plan
 from synthgate.roles import Role
 from synthgate.tables.duck import identifier
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgate.blocks import join_columns
 from synthgate.bridges.loading import load_contracts
 from synthgate.bridges.sdv import Metadata
-from synthgate.canonical import Labels, Numbers
+from synthgate.canonical import Canonical, Labels, Numbers
 from synthgate.clock import Clock
 from synthgate.contradictions import refuse_contradictions, refuse_unknown
 from synthgate.counts import ColumnCounts
@@ -22,10 +23,10 @@ from synthgate.evidence import Evidence
 from synthgate.gatefile import Gate
 from synthgate.joints import with_joints
 from synthgate.looks import unique_ids
-from synthgate.plan import Canonical, Plan
+from synthgate.plan import Plan
 from synthgate.review.signoff import SignOff, read_signoff
 from synthgate.roles import Role
-from synthgate.sides import Side, count_side, join_columns
+from synthgate.sides import Side, count_side
 from synthgate.survey import count_surveyed, plan_of, survey
 from synthgate.values import NumberCounts
 

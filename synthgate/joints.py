@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthgate.canonical import Labels, Numbers, to_labels
+from synthgate.blocks import blocks
+from synthgate.canonical import Canonical, Labels, Numbers, to_labels
 from synthgate.counts import ColumnCounts
 from synthgate.links import joint_name
-from synthgate.plan import Canonical, Plan
+from synthgate.plan import Plan
 from synthgate.roles import Role
 from synthgate.sides import Side, read_columns
 from synthgate.values import LabelCounts
@@ -39,7 +40,8 @@ def with_joints(side: Side, plan: Plan, wanted: Iterable[tuple[str, ...]]) -> Si
 def _counted(side: Side, plan: Plan, names: Sequence[str]) -> ColumnCounts:
     """Read the columns of a table again of which not every row was kept."""
     part = Plan(tuple(plan[name] for name in names))
-    parts = [count_labels(joint_labels(read_columns(part, batch), names)) for batch in side.table.coded_batches()]
+    read = blocks(side.table, lambda batch: read_columns(part, batch))
+    parts = [count_labels(joint_labels(block, names)) for _, block in read]
     total = parts[0]
     for one in parts[1:]:
         total = total + one

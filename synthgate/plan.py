@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgate.canonical import Labels, Numbers, kind_of, number_label, parse_number, to_labels, to_numbers
+from synthgate.canonical import Canonical, Labels, Numbers, kind_of, number_label, parse_number, to_labels, to_numbers
 from synthgate.roles import Role
 from synthgate.rounding import between
 from synthgate.values import LabelCounts, NumberCounts, ValueCounts
@@ -32,8 +32,6 @@ MOST_RANKED = 2_000
 CURSE = 0.014
 """Share of rows by which categories chosen for their frequency may be more frequent in half of the rows that chose them
 than in the other half; with all rows the two differ by a factor of the square root of two less, by 0.01."""
-
-Canonical = Numbers | Labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -355,4 +353,4 @@ def roles_of(plan: Plan) -> Mapping[str, Role]:
     return {column.name: column.role for column in plan.columns}
 
 
-__all__ = ["Canonical", "ColumnPlan", "LabelCounts", "Plan", "plan_column", "quantile_edges"]
+__all__ = ["ColumnPlan", "LabelCounts", "Plan", "plan_column", "quantile_edges"]

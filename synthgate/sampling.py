@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgate.canonical import Labels, Numbers
+from synthgate.canonical import Canonical, Labels, Numbers
 from synthgate.errors import DataError
-from synthgate.plan import Canonical, ColumnPlan
+from synthgate.plan import ColumnPlan
 from synthgate.roles import Role
 from synthgate.sample import Sample, SampleSide
 

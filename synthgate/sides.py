@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgate.canonical import Labels, Numbers, kind_of, to_vectors
+from synthgate.blocks import blocks, join_columns
+from synthgate.canonical import Canonical, Labels, Numbers, kind_of, to_vectors
 from synthgate.counts import Counts, PairName, count_columns
-from synthgate.plan import Canonical, Plan
+from synthgate.plan import Plan
 from synthgate.roles import Role
 
 if TYPE_CHECKING:
@@ -93,13 +94,11 @@ def stream(
     wanted = sampled_rows(table.rows, seed)
     counts, start = Counts.empty(), 0
     parts: list[Mapping[str, Canonical]] = []
-    for batch in table.coded_batches():
-        canonical = read(batch)
-        counts = counts + Counts(batch.num_rows, count_columns(canonical).columns, {})
-        here = wanted[(wanted >= start) & (wanted < start + batch.num_rows)] - start
-        whole = len(here) == batch.num_rows
-        parts.append(canonical if whole else {name: _take(column, here) for name, column in canonical.items()})
-        start += batch.num_rows
+    for rows, block in blocks(table, read):
+        counts = counts + Counts(rows, count_columns(block).columns, {})
+        here = wanted[(wanted >= start) & (wanted < start + rows)] - start
+        parts.append(block if len(here) == rows else {name: _take(column, here) for name, column in block.items()})
+        start += rows
     kept = {name: join_columns([part[name] for part in parts]) for name in parts[0]} if parts else {}
     return Streamed(counts, wanted, kept)
 
@@ -156,20 +155,3 @@ def _take(column: Canonical, rows: NDArray[np.int64]) -> Canonical:
     if isinstance(column, Numbers):
         return Numbers(column.values[rows])
     return Labels(column.codes[rows], column.labels)
-
-
-def join_columns(parts: list[Canonical]) -> Canonical:
-    """Return parts of one column as one, over one list of labels."""
-    import pyarrow as pa
-
-    if len(parts) == 1:
-        return parts[0]
-    if all(isinstance(part, Numbers) for part in parts):
-        return Numbers(np.concatenate([part.values for part in parts if isinstance(part, Numbers)]))
-    labels = [part for part in parts if isinstance(part, Labels)]
-    pool = pa.concat_arrays([part.labels for part in labels]).dictionary_encode()
-    place, codes, at = pool.indices.to_numpy(), [], 0
-    for part in labels:
-        codes.append(np.append(place[at : at + len(part.labels)], -1)[part.codes])
-        at += len(part.labels)
-    return Labels(np.concatenate(codes).astype(np.int32), pool.dictionary)

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgate.canonical import Labels, Numbers, as_booleans, kind_of, number_label, to_labels, to_numbers
+from synthgate.canonical import Canonical, Labels, Numbers, as_booleans, kind_of, number_label, to_labels, to_numbers
 from synthgate.counts import ColumnCounts, Counts, count_column
 from synthgate.infer import date_layout, number_notation, number_role, target_role, text_role
-from synthgate.plan import Canonical, ColumnPlan, Plan, plan_column
+from synthgate.plan import ColumnPlan, Plan, plan_column
 from synthgate.roles import Role
 from synthgate.sides import Side, Streamed, count_side, read_columns, read_vectors, stream
 from synthgate.values import LabelCounts, NumberCounts

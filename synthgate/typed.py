@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from synthgate.blocks import blocks
 from synthgate.expressions import typed_batch
 from synthgate.plan import Plan
 from synthgate.sides import Side, read_columns
@@ -32,7 +33,7 @@ def typed_rows(plan: Plan, side: Side, schema: pa.Schema, names: frozenset[str])
     import pyarrow as pa
 
     wanted = names or frozenset(list(side.kept)[:1])
-    parts = [side.kept] if side.is_whole else (read_columns(plan, batch) for batch in side.table.coded_batches())
-    for columns in parts:
+    again = blocks(side.table, lambda batch: read_columns(plan, batch))
+    for columns in [side.kept] if side.is_whole else (block for _, block in again):
         batch = typed_batch(plan, {name: column for name, column in columns.items() if name in wanted}, schema)
         yield pa.Table.from_batches([batch.slice(at, CHUNK) for at in range(0, max(1, batch.num_rows), CHUNK)])

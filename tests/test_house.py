@@ -29,6 +29,7 @@ LAYERS = {
     "tables": ("tables",),
     "counts": (
         "canonical",
+        "blocks",
         "values",
         "statistics",
         "rounding",

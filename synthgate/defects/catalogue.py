@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgate.canonical import Numbers
+from synthgate.canonical import Canonical, Numbers
 from synthgate.errors import UsageError, nearest
-from synthgate.plan import Canonical, Plan
+from synthgate.plan import Plan
 from synthgate.roles import Role
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgate.canonical import Labels, Numbers
+from synthgate.canonical import Canonical, Labels, Numbers
 from synthgate.counts import GROUPS, row_groups
-from synthgate.plan import Canonical, ColumnPlan, bin_labels
+from synthgate.plan import ColumnPlan, bin_labels
 from synthgate.statistics.distances import IntArray
 
 if TYPE_CHECKING:

@@ -39,6 +39,7 @@ __all__ = ["DEFAULT_MISSING", "Table", "open_table"]
 
 DEFAULT_MISSING = ("",)
 MAX_ROWS = 1_048_576
+PIECE_ROWS = 65_536
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,13 +92,17 @@ class Table:
         return regroup(self._stream(), self.schema, max_rows)
 
     def coded_batches(self) -> Iterator[pa.RecordBatch]:
-        """Stream the rows as :meth:`batches` does, text as dictionaries where the source holds it so: to be counted.
+        """Stream all rows as the source cuts them, text as dictionaries where it is held so: to be counted.
+
+        Small batches are joined, so that all but the last hold some 65,000 rows, and large ones cut.
 
         Raises
         ------
         DataError
         """
-        return self.batches() if self._coded is None else regroup(self._coded(), coded_schema(self.schema), MAX_ROWS)
+        if self._coded is None:
+            return regroup(self._stream(), self.schema, MAX_ROWS, PIECE_ROWS)
+        return regroup(self._coded(), coded_schema(self.schema), MAX_ROWS, PIECE_ROWS)
 
     @cached_property
     def sha256(self) -> str:

@@ -206,11 +206,14 @@ def rows_within(cells: int, columns: int, most: int) -> int:
     return max(1, min(most, cells // max(columns, 1)))
 
 
-def regroup(batches: Iterator[pa.RecordBatch], schema: pa.Schema, max_rows: int) -> Iterator[pa.RecordBatch]:
-    """Cut and join `batches` so that all but the last hold `max_rows` rows (see :meth:`Table.batches`)."""
+def regroup(
+    batches: Iterator[pa.RecordBatch], schema: pa.Schema, max_rows: int, least: int | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Cut and join `batches` so that all but the last hold `max_rows` rows, or `least` (see :meth:`Table.batches`)."""
     if max_rows < 1:
         raise ValueError(f"max_rows is {max_rows}, expected at least 1")
     size = rows_within(MAX_CELLS, len(schema.names), max_rows)
+    enough = size if least is None else min(size, least)
     waiting: list[pa.RecordBatch] = []
     held = 0
     for batch in batches:
@@ -220,7 +223,7 @@ def regroup(batches: Iterator[pa.RecordBatch], schema: pa.Schema, max_rows: int)
             waiting.append(piece)
             held += piece.num_rows
             at += piece.num_rows
-            if held == size:
+            if held >= enough:
                 yield from _joined(waiting, schema)
                 waiting, held = [], 0
     if waiting:
