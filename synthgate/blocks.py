@@ -74,7 +74,7 @@ class _Filling:
     def __init__(self, room: int) -> None:
         self.room = room
         self.first: Canonical | None = None
-        self.array: NDArray[Any] = np.empty(0)
+        self.array: NDArray[Any] | None = None
         self.rows = self.misfits = 0
         self.pools: list[pa.Array] = []
 
@@ -83,14 +83,14 @@ class _Filling:
             self.first = piece
             self.misfits = piece.misfits
             return
-        if not self.rows:
+        if self.array is None:
             self.array = np.empty(self.room, np.float64 if isinstance(self.first, Numbers) else np.int32)
-            self._write(self.first)
-        self._write(piece)
+            self._write(self.array, self.first)
+        self._write(self.array, piece)
         self.misfits += piece.misfits
 
-    def _write(self, piece: Canonical) -> None:
-        here = self.array[self.rows : self.rows + _length(piece)]
+    def _write(self, array: NDArray[Any], piece: Canonical) -> None:
+        here = array[self.rows : self.rows + _length(piece)]
         self.rows += len(here)
         if isinstance(piece, Numbers):
             here[:] = piece.values
@@ -105,7 +105,7 @@ class _Filling:
         """Return what was added."""
         if self.first is None:
             raise ValueError("nothing was added")
-        if not self.rows:
+        if self.array is None:
             return self.first
         array = self.array[: self.rows]
         if isinstance(self.first, Numbers):

@@ -191,12 +191,7 @@ class Evidence:
     @cached_property
     def pair_tables(self) -> dict[str, Mapping[PairName, NDArray[np.int64]]]:
         """The pair tables of every side, over all rows."""
-        return {
-            side: {pair: t.sum(axis=0) for pair, t in counts.pairs.items()}
-            if isinstance(counts.pairs, dict)
-            else SummedTables(counts.pairs)
-            for side, counts in self.pairs.items()
-        }
+        return {side: SummedTables(counts.pairs) for side, counts in self.pairs.items()}
 
     @cached_property
     def sample(self) -> Sample:

@@ -12,7 +12,7 @@ from synthgate.counts import PairName
 from synthgate.findings import Json
 from synthgate.measures.fidelity.compatible import PairTrends
 from synthgate.sample import Sample, SampleSide
-from synthgate.statistics.distances import FloatArray, IntArray
+from synthgate.statistics.distances import FloatArray
 
 RANKED_ROWS = 5_000
 SHOWN_COLUMNS = 60
@@ -149,12 +149,6 @@ def mid_ranks(values: FloatArray) -> FloatArray:
     out[order[:known]] = np.repeat(starts + (sizes - 1) / 2, sizes)
     centred: FloatArray = (out - (known - 1) / 2) / max(1, known)
     return centred
-
-
-def entropy(counts: IntArray) -> float:
-    """Return the entropy of a distribution given as counts, in nats."""
-    shares = counts[counts > 0] / max(1, counts.sum())
-    return float(max(0.0, -(shares * np.log(shares)).sum()))
 
 
 def theils_u(information: float, entropies: tuple[float, float]) -> list[float | None]:

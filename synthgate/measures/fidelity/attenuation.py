@@ -6,10 +6,12 @@ direction of the real dependence alone, tell a loss that no single one shows.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from synthgate.counts import GROUPS, PairName
 from synthgate.findings import Estimate, Measured, Position, Skip
@@ -28,8 +30,6 @@ TINY = 1e-300
 LEVEL = 0.05
 """Of all intervals together, two-sided."""
 
-_add = np.add.reduce
-
 
 @dataclass(frozen=True, slots=True)
 class Attenuation:
@@ -41,63 +41,27 @@ class Attenuation:
 
     Attributes
     ----------
-    kept, there : float
-        Numerator and denominator.
-    real_kept, real_there, synthetic_kept : float64 array, shape (GROUPS,)
-        What each random group of rows contributes to them, to first order.
+    sums : float64 array, shape (2 + 3 GROUPS,)
+        Numerator and denominator; what each random group of rows contributes to them, to first order: of real rows to
+        the numerator, of real rows to the denominator, of synthetic rows to the numerator. See :func:`attenuations`.
     """
 
-    kept: float
-    there: float
-    real_kept: FloatArray
-    real_there: FloatArray
-    synthetic_kept: FloatArray
+    sums: FloatArray
 
-    @classmethod
-    def of(cls, real: IntArray, synthetic: IntArray) -> Attenuation | None:
-        """Compare two contingency tables per group of rows, shape (GROUPS, h, w); None where too few rows vary."""
-        flat, flat_synthetic = real.reshape(GROUPS, -1), synthetic.reshape(GROUPS, -1)
-        sizes, rows = _add(flat, 1), _add(flat_synthetic, 1)
-        if not (sizes.all() and rows.all()):
-            return None
-        shares, shares_synthetic = flat / sizes[:, None], flat_synthetic / rows[:, None]
-        joint, joint_synthetic = (_add(one, 0).reshape(real.shape[1:]) / GROUPS for one in (shares, shares_synthetic))
-        down, across = _add(joint, 1), _add(joint, 0)
-        varied = sizes.sum() * (1 - max(down.max(), across.max()))
-        if varied * min(1.0, rows.sum() / sizes.sum()) < LEAST_VARIED:
-            return None
-        down_synthetic, across_synthetic = _add(joint_synthetic, 1), _add(joint_synthetic, 0)
-        independent, independent_synthetic = np.outer(down, across), np.outer(down_synthetic, across_synthetic)
-        apart, apart_synthetic = joint - independent, joint_synthetic - independent_synthetic
-        weight = np.minimum(independent_synthetic / np.maximum(independent, TINY), MOST_WEIGHT)
-        groups = shares.reshape(real.shape)
-        single = groups - _add(groups, 2)[:, :, None] * across
-        single -= down[:, None] * _add(groups, 1)[:, None, :]
-        single += independent
-        single *= single
-        weighted = weight * apart
-        whole = GROUPS**2 * float(np.vdot(weighted, apart)) - float(np.vdot(_add(single, 0), weight))
-        return cls(
-            float(np.vdot(apart, apart_synthetic)),
-            whole / (GROUPS * (GROUPS - 1)),
-            shares @ _centred(apart_synthetic, down, across),
-            2 * (shares @ _centred(weighted, down, across)),
-            shares_synthetic @ _centred(apart, down_synthetic, across_synthetic),
-        )
+    @property
+    def kept(self) -> float:
+        """The numerator."""
+        return float(self.sums[0])
 
-    def __add__(self, other: Attenuation) -> Attenuation:
-        return Attenuation(
-            self.kept + other.kept,
-            self.there + other.there,
-            self.real_kept + other.real_kept,
-            self.real_there + other.real_there,
-            self.synthetic_kept + other.synthetic_kept,
-        )
+    @property
+    def there(self) -> float:
+        """The denominator."""
+        return float(self.sums[1])
 
     @property
     def is_known(self) -> bool:
         """Whether the real dependence is beyond doubt."""
-        return self.there > LEAST_SIGNAL * _error(self.real_there)
+        return self.there > LEAST_SIGNAL * _error(self._groups[1])
 
     @property
     def share(self) -> float:
@@ -107,18 +71,110 @@ class Attenuation:
     @property
     def error(self) -> float:
         """Its standard error, by the spread between groups of rows."""
-        real = _error((self.real_kept - self.share * self.real_there) / self.there)
-        return float(np.hypot(real, _error(self.synthetic_kept / self.there)))
+        real_kept, real_there, synthetic_kept = self._groups
+        real = _error((real_kept - self.share * real_there) / self.there)
+        return float(np.hypot(real, _error(synthetic_kept / self.there)))
 
-
-def _centred(direction: FloatArray, down: FloatArray, across: FloatArray) -> FloatArray:
-    """Return what a row adds to a product with the deviation from independence, whose margins it moves as well."""
-    out: FloatArray = direction - (direction @ across)[:, None] - down @ direction
-    return out.ravel()
+    @property
+    def _groups(self) -> FloatArray:
+        return self.sums[2:].reshape(3, GROUPS)
 
 
 def _error(groups: FloatArray) -> float:
     return float(groups.std(ddof=1) / np.sqrt(GROUPS))
+
+
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """One side's contingency tables of many pairs, by groups of rows.
+
+    Attributes
+    ----------
+    sizes : int64 array, shape (pairs, GROUPS)
+        Rows of each group.
+    shares : float64 array, shape (pairs, GROUPS, height, width)
+        Of each group's rows.
+    joint, independent, apart : float64 array, shape (pairs, height, width)
+        Mean of the groups' shares, products of its margins, and the first less the second.
+    down, across : float64 array, shape (pairs, height) and (pairs, width)
+        Margins of the mean.
+    """
+
+    sizes: IntArray
+    shares: FloatArray
+    joint: FloatArray
+    down: FloatArray
+    across: FloatArray
+    independent: FloatArray
+    apart: FloatArray
+
+    @classmethod
+    def of(cls, tables: IntArray) -> Parted:
+        """Read counts, shape (pairs, GROUPS, height, width)."""
+        sizes = tables.sum(axis=(2, 3))
+        shares = tables / np.maximum(sizes, 1)[:, :, None, None]
+        joint: FloatArray = np.add.reduce(shares, 1) / GROUPS
+        down, across = np.einsum("phw->ph", joint), np.einsum("phw->pw", joint)
+        independent = down[:, :, None] * across[:, None, :]
+        return cls(sizes, shares, joint, down, across, independent, joint - independent)
+
+    def spread(self) -> FloatArray:
+        """Return the squares of what is apart within each group of rows, added up; shape (pairs, height, width)."""
+        single = self.shares - self.down[:, None, :, None] * np.einsum("pghw->pgw", self.shares)[:, :, None, :]
+        single -= np.einsum("pghw->pgh", single)[:, :, :, None] * self.across[:, None, None, :]
+        out: FloatArray = np.einsum("pghw,pghw->phw", single, single)
+        return out
+
+    def contributed(self, *directions: FloatArray) -> FloatArray:
+        """Return what each group's rows add to products of what is apart with some directions.
+
+        A row moves the margins as well. Shape (directions, pairs, GROUPS).
+        """
+        turned = [
+            one
+            - np.einsum("phw,pw->ph", one, self.across)[:, :, None]
+            - np.einsum("phw,ph->pw", one, self.down)[:, None, :]
+            for one in directions
+        ]
+        pairs, groups = self.shares.shape[:2]
+        by = np.stack([one.reshape(pairs, -1) for one in turned], axis=2)
+        out: FloatArray = np.moveaxis(self.shares.reshape(pairs, groups, -1) @ by, 2, 0)
+        return out
+
+
+def attenuations(real: Parted, spread: FloatArray, synthetic: Parted) -> FloatArray:
+    """Compare the tables of many pairs.
+
+    Parameters
+    ----------
+    real, synthetic : Parted
+    spread : float64 array
+        Of real: :meth:`Parted.spread`.
+
+    Returns
+    -------
+    float64 array, shape (pairs, 2 + 3 GROUPS)
+        The sums of an :class:`Attenuation` per pair; nothing but zeros where too few rows vary.
+    """
+    weight = np.minimum(synthetic.independent / np.maximum(real.independent, TINY), MOST_WEIGHT)
+    weighted = weight * real.apart
+    whole = GROUPS**2 * np.einsum("phw,phw->p", weighted, real.apart) - np.einsum("phw,phw->p", spread, weight)
+    there = whole / (GROUPS * (GROUPS - 1))
+    kept = np.einsum("phw,phw->p", real.apart, synthetic.apart)
+    of_real = real.contributed(synthetic.apart, 2 * weighted)
+    of_synthetic = synthetic.contributed(real.apart)
+    out: FloatArray = np.concatenate((kept[:, None], there[:, None], *of_real, *of_synthetic), axis=1)
+    out[~_vary(real, synthetic)] = 0.0
+    return out
+
+
+def _vary(real: Parted, synthetic: Parted) -> NDArray[np.bool_]:
+    """Tell of which pairs every group has rows, and enough of them are not of the most frequent value."""
+    rows = real.sizes.sum(axis=1)
+    varied = rows * (1 - np.maximum(real.down.max(axis=1), real.across.max(axis=1)))
+    varied *= np.minimum(1.0, synthetic.sizes.sum(axis=1) / np.maximum(rows, 1))
+    known: NDArray[np.bool_] = real.sizes.all(axis=1) & synthetic.sizes.all(axis=1) & (varied >= LEAST_VARIED)
+    return known
 
 
 class DependenceKept:
@@ -126,26 +182,23 @@ class DependenceKept:
 
     def __init__(self, evidence: Evidence) -> None:
         self.evidence = evidence
-        self._sides = ("synthetic", "holdout") if evidence.holdout is not None else ("synthetic",)
-        self._sums: dict[tuple[str, str], Attenuation] = {}
+        self._sums: dict[tuple[str, str], FloatArray] = {}
         self._columns: dict[str, None] = {}
 
-    def add(self, pair: PairName) -> None:
-        """Take a pair in; nothing of a profile, whose tables have no groups of rows."""
+    def add(self, pair: PairName, kept: Mapping[str, FloatArray]) -> None:
+        """Take in what the sides keep of a pair; a profile, whose tables have no groups of rows, gives nothing."""
         self._columns.update(dict.fromkeys(pair))
-        for side in self._sides if self.evidence.real.has_rows else ():
-            if pair not in self.evidence.pairs[side].pairs:
-                continue
-            found = Attenuation.of(*(self.evidence.pairs[one].pairs[pair] for one in ("real", side)))
-            if found is not None:
-                for key in ((side, name) for name in ("", *pair)):
-                    self._sums[key] = self._sums[key] + found if key in self._sums else found
+        for side, sums in kept.items():
+            for name in ("", *pair) if sums[0] or sums[1] else ():
+                if (side, name) not in self._sums:
+                    self._sums[side, name] = np.zeros_like(sums)
+                self._sums[side, name] += sums
 
     def findings(self) -> list[Measured]:
         """Return what all pairs keep, and what each column's pairs keep, where that is known."""
         if self._why_not():
             return []
-        names = [name for side, name in self._sums if side == "synthetic" and self._is_known(name)]
+        names = self._known()
         return [self._finding(name, len(names)) for name in names]
 
     def skipped(self) -> list[Skip]:
@@ -158,19 +211,24 @@ class DependenceKept:
             return "a profile has no groups of rows to tell its error by"
         if self.evidence.design_of(*self._columns) > 1:
             return "rows come in groups, whose luck random tenths of the rows would take for dependence"
-        known = any(side == "synthetic" and self._is_known(name) for side, name in self._sums)
-        return "" if known else "the real dependence of all pairs together is not beyond doubt at this size"
+        return "" if self._known() else "the real dependence of all pairs together is not beyond doubt at this size"
 
-    def _is_known(self, name: str) -> bool:
-        """Tell whether there is a real dependence beyond doubt, of which a holdout shows something as well."""
-        held = self._sums.get(("holdout", name))
-        return self._sums["synthetic", name].is_known and (held is None or not held.is_known or held.share > 0)
+    def _known(self) -> list[str]:
+        """Return what has a real dependence beyond doubt, of which a holdout shows something as well."""
+        names = [
+            name for side, name in self._sums if side == "synthetic" and Attenuation(self._sums[side, name]).is_known
+        ]
+        held = {name: self._held(name) for name in names}
+        return [name for name in names if (found := held[name]) is None or not found.is_known or found.share > 0]
+
+    def _held(self, name: str) -> Attenuation | None:
+        return Attenuation(self._sums["holdout", name]) if ("holdout", name) in self._sums else None
 
     def _finding(self, name: str, looks: int) -> Measured:
         from scipy.special import stdtrit
 
         wide = float(stdtrit(GROUPS - 1, 1 - LEVEL / 2 / looks))
-        found, held = self._sums["synthetic", name], self._sums.get(("holdout", name))
+        found, held = Attenuation(self._sums["synthetic", name]), self._held(name)
         share, half, ceiling = found.share, wide * found.error, 1.0
         if held is not None and held.is_known and held.share < 1 - wide * held.error:
             # the holdout keeps less itself: that is drift, for which synthetic rows are not to blame

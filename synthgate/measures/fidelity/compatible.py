@@ -7,7 +7,7 @@ millionth of a row, and pairs of weak association leave the mean. They are shown
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgate.contingency import EQUAL_BINS, fold
 from synthgate.counts import ColumnCounts, PairName
 from synthgate.findings import Json
-from synthgate.plan import bin_codes
+from synthgate.measures.fidelity.groupings import Tables
 from synthgate.sample import Sample, SampleSide
 from synthgate.statistics.distances import kolmogorov_smirnov
 from synthgate.values import NumberCounts
@@ -30,11 +29,10 @@ if TYPE_CHECKING:
 MAX_DECIMALS = 14
 WHOLE_FROM = 1e15
 UNSEEN_WEIGHT = 1e-6
-BINS = 10
 CORRELATION_THRESHOLD = 0.5
 ASSOCIATION_THRESHOLD = 0.3
-DENSE_CELLS = 4_000_000
 BLOCK = 16_384
+TOGETHER = 256
 TIE = 1e-9
 
 
@@ -137,19 +135,19 @@ def pair_trends(
     names = [c.name for c in evidence.plan.columns if c.is_paired and c.name in evidence.shared]
     continuous = {name for name in names if evidence.plan[name].role.is_continuous}
     sample = evidence.sample
-    correlations, tables = Correlations(sample, sorted(continuous)), _Tables(evidence)
+    correlations, tables = Correlations(sample, sorted(continuous)), Tables(evidence)
     pairs: dict[PairName, Json] = {}
     everything: list[float] = []
     strong: list[float] = []
-    for pair in combinations(names, 2):
-        if all(name in continuous for name in pair):
+    for pair, counted in _counted(list(combinations(names, 2)), continuous, tables):
+        if counted is None:
             score, strength = correlations.score(*pair)
             meets = correlations.exceeds(*pair, correlation_threshold)
             if not correlations.exceeds(*pair, 0.0):
                 score = float("nan")  # SDMetrics leaves out what is at or below a threshold of zero, too
             metric = "CorrelationSimilarity"
         else:
-            score, strength = tables.score(pair)
+            score, strength = counted
             meets = association_threshold == 0 or exceeds(
                 strength, association_threshold, partial(tables.codes.table, *pair)
             )
@@ -176,46 +174,14 @@ def pair_trends(
     )
 
 
-class _Tables:
-    """Contingency tables as SDMetrics groups rows, from the tables that were counted, else from the rows."""
-
-    def __init__(self, evidence: Evidence) -> None:
-        self.evidence, self.codes = evidence, _Codes(evidence.sample)
-        self.is_whole = evidence.real.is_whole and evidence.synthetic.is_whole
-        self._own: dict[tuple[str, str], NDArray[np.int64] | None] = {}
-
-    def score(self, pair: PairName) -> tuple[float, float]:
-        """Return the score of a pair that is not of two continuous columns, and Cramer's V of the real table."""
-        folds = {(side, name): self._fold(side, name) for side in ("real", "synthetic") for name in pair}
-        if not self.is_whole or any(found is None for found in folds.values()):
-            continuous = [self.evidence.plan[name].role.is_continuous for name in pair]
-            return self.codes.score(*pair, mixed=continuous[0] != continuous[1])
-        tables = []
-        for side in ("real", "synthetic"):
-            table = self.evidence.fine_table(side, pair)
-            for axis, name in enumerate(pair):
-                own = folds[side, name]
-                if own is not None and len(own):
-                    table = fold(table, own, EQUAL_BINS + 2, axis)
-            tables.append(table)
-        return similarity([table.ravel() for table in tables]), uncorrected_v(tables[0])
-
-    def _fold(self, side: str, name: str) -> NDArray[np.int64] | None:
-        """Return which of SDMetrics' codes each counted code gets, nothing where they are the same, None if unknown.
-
-        Categories that real does not have share a code. That changes no distance, for real has nothing there.
-        """
-        if (side, name) not in self._own:
-            coding, edges = self.evidence.coding(side, name), self.evidence.own_edges[side].get(name)
-            if coding.column.role.is_discrete:
-                each = coding.categories == len(coding.column.categories)
-                self._own[side, name] = np.empty(0, np.int64) if each else None
-            elif edges is None:
-                self._own[side, name] = None
-            else:
-                own = np.searchsorted(edges, coding.edges, side="right")
-                self._own[side, name] = np.concatenate(([0], own, [len(edges)])).astype(np.int64)
-        return self._own[side, name]
+def _counted(
+    pairs: Sequence[PairName], continuous: set[str], tables: Tables
+) -> Iterator[tuple[PairName, tuple[float, float] | None]]:
+    """Yield every pair with its score and Cramer's V; None for two continuous columns, which are correlated."""
+    for start in range(0, len(pairs), TOGETHER):
+        some = pairs[start : start + TOGETHER]
+        found = tables.scores([pair for pair in some if not continuous.issuperset(pair)])
+        yield from ((pair, found.get(pair)) for pair in some)
 
 
 class Correlations:
@@ -314,52 +280,6 @@ def _unit(x: NDArray[np.float64]) -> NDArray[np.float64] | None:
     return unit
 
 
-class _Codes:
-    """Codes per column and side, as the report's ``ContingencySimilarity`` groups rows."""
-
-    def __init__(self, sample: Sample) -> None:
-        self.sample = sample
-        self.made: dict[tuple[str, str, bool], tuple[NDArray[np.int64], int]] = {}
-
-    def of(self, side: str, name: str, *, binned: bool) -> tuple[NDArray[np.int64], int]:
-        """Return the codes of a column on a side, and how many codes there are."""
-        key = (side, name, binned)
-        if key not in self.made:
-            data = self.sample.real if side == "real" else self.sample.synthetic
-            column = data.columns[name]
-            self.made[key] = own_bins(column) if binned else self._labels(name, column)
-        return self.made[key]
-
-    def _labels(self, name: str, column: NDArray[np.int32]) -> tuple[NDArray[np.int64], int]:
-        size = len(self.sample.dictionaries[name]) + 1
-        return np.where(column < 0, size - 1, column).astype(np.int64), size
-
-    def table(self, a: str, b: str) -> NDArray[np.int64]:
-        """Return the real contingency table of a pair that is not of two continuous columns."""
-        roles = self.sample.roles
-        (left, _), (right, columns) = (self.of("real", n, binned=roles[n].is_continuous) for n in (a, b))
-        return dense(left * columns + right, columns)
-
-    def score(self, a: str, b: str, *, mixed: bool) -> tuple[float, float]:
-        """Return the score of a pair, and Cramer's V of the real table."""
-        roles = self.sample.roles
-        tables = []
-        for side in ("real", "synthetic"):
-            left, rows = self.of(side, a, binned=mixed and roles[a].is_continuous)
-            right, columns = self.of(side, b, binned=mixed and roles[b].is_continuous)
-            if not rows or not columns or not len(left):
-                return float("nan"), float("nan")
-            tables.append((left * columns + right, rows, columns))
-        (real, rows, columns), (synthetic, _, _) = tables
-        if rows * columns <= DENSE_CELLS:
-            counted = [np.bincount(flat, minlength=rows * columns) for flat in (real, synthetic)]
-        else:
-            cells, flat = np.unique(np.concatenate((real, synthetic)), return_inverse=True)
-            counted = [np.bincount(part, minlength=len(cells)) for part in (flat[: len(real)], flat[len(real) :])]
-            return similarity(counted), uncorrected_v(dense(real, columns))
-        return similarity(counted), uncorrected_v(counted[0].reshape(rows, columns))
-
-
 def exceeds(strength: float, threshold: float, table: Callable[[], NDArray[np.int64]]) -> bool:
     """Whether an association lies above a threshold, ties decided by the arithmetic that SDMetrics uses.
 
@@ -377,43 +297,3 @@ def exceeds(strength: float, threshold: float, table: Callable[[], NDArray[np.in
     from scipy.stats.contingency import association
 
     return float(association(table(), method="cramer")) > threshold
-
-
-def similarity(counted: list[NDArray[np.int64]]) -> float:
-    """Return one minus the total variation distance of two tables of counts."""
-    real, synthetic = (table / table.sum() for table in counted)
-    return float(1 - np.abs(real - synthetic).sum() / 2)
-
-
-def dense(flat: NDArray[np.int64], columns: int) -> NDArray[np.int64]:
-    """Return the contingency table of flat cell codes, without empty rows and columns."""
-    left, rows = np.unique(flat // columns, return_inverse=True)
-    right, places = np.unique(flat % columns, return_inverse=True)
-    return np.bincount(rows * len(right) + places, minlength=len(left) * len(right)).reshape(len(left), len(right))
-
-
-def own_bins(column: NDArray[np.float64]) -> tuple[NDArray[np.int64], int]:
-    """Cut a column into ten bins of equal width over its own range; the maximum and missing share an eleventh."""
-    present = column[~np.isnan(column)]
-    if len(present):
-        ends = present.min() / 2, present.max() / 2
-        if not np.isfinite(ends).all() or ends[1] - ends[0] > np.finfo(np.float64).max / 2:
-            return np.empty(0, np.int64), 0
-    try:
-        edges = np.histogram_bin_edges(present, bins=BINS)
-    except ValueError:  # the range is too narrow to be cut, as SDMetrics finds, too
-        return np.empty(0, np.int64), 0
-    codes = bin_codes(edges, column)
-    codes[np.isnan(column)] = len(edges)
-    return codes, BINS + 2
-
-
-def uncorrected_v(table: NDArray[np.int64]) -> float:
-    """Return Cramer's V without bias correction, NaN when a side of the table has one value."""
-    kept = table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0].astype(np.float64)
-    total = kept.sum()
-    if total == 0 or min(kept.shape) < 2:
-        return float("nan")
-    expected = kept.sum(axis=1, keepdims=True) * kept.sum(axis=0, keepdims=True) / total
-    chi2 = float(((kept - expected) ** 2 / expected).sum())
-    return float(np.sqrt(chi2 / total / (min(kept.shape) - 1)))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthgate.counts import GROUPS, PairName
+from synthgate.measures.fidelity.abreast import alike, is_turned, lay
+from synthgate.measures.fidelity.attenuation import Parted, attenuations
 from synthgate.statistics.distances import (
     Distance,
     FloatArray,
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
 
 TOGETHER = 256
 """Pairs whose tables are looked at together."""
-WASTE = 1.5
-"""How much longer than its shortest the longest of the tables laid side by side may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,13 @@ class PairScore:
         Expected total variation of independent columns.
     association, information : dict of float
         Cramer's V corrected for bias, and mutual information in nats, per side.
+    entropies : dict of (float, float)
+        Of the two columns, in nats, per side.
     without : float64 array, shape (2, GROUPS)
         Total variation with one group of real rows, then one of synthetic rows, left out.
+    kept : dict of float64 array
+        What synthetic and holdout keep of the real dependence, see
+        :func:`synthgate.measures.fidelity.attenuation.attenuations`; nothing of a profile.
     """
 
     pair: PairName
@@ -55,7 +60,9 @@ class PairScore:
     careless: float
     association: Mapping[str, float]
     information: Mapping[str, float]
+    entropies: Mapping[str, tuple[float, float]]
     without: FloatArray
+    kept: Mapping[str, FloatArray]
 
 
 def score_pairs(evidence: Evidence, names: Sequence[PairName]) -> Iterator[PairScore]:
@@ -69,8 +76,9 @@ def score_pairs(evidence: Evidence, names: Sequence[PairName]) -> Iterator[PairS
     """
     for chunk in _chunks(names, TOGETHER):
         made: dict[PairName, PairScore] = {}
-        for group in _alike(evidence, chunk):
-            made.update(_score(evidence, group))
+        shapes = {(a, b): (evidence.plan[a].n_codes, evidence.plan[b].n_codes) for a, b in chunk}
+        for group in alike(shapes):
+            made.update(_score(evidence, group, [is_turned(shapes[pair]) for pair in group]))
         yield from (made[pair] for pair in chunk)
 
 
@@ -79,65 +87,64 @@ def _chunks(names: Sequence[PairName], size: int) -> Iterator[Sequence[PairName]
         yield names[start : start + size]
 
 
-def _alike(evidence: Evidence, pairs: Sequence[PairName]) -> Iterator[list[PairName]]:
-    """Part pairs into groups whose tables are about equally large."""
-    sizes = {pair: evidence.plan[pair[0]].n_codes * evidence.plan[pair[1]].n_codes for pair in pairs}
-    group: list[PairName] = []
-    for pair in sorted(pairs, key=sizes.__getitem__):
-        if group and sizes[pair] > WASTE * sizes[group[0]]:
-            yield group
-            group = []
-        group.append(pair)
-    if group:
-        yield group
-
-
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """The tables of one side, side by side: counts per group of rows, and the margins of each table."""
+    """The tables of one side, side by side: counts of all rows and per group of rows, and the margins of each table.
 
-    cells: IntArray
+    Attributes
+    ----------
+    tables : int64 array, shape (pairs, GROUPS, height, width)
+    groups : int64 array, shape (pairs, GROUPS, cells)
+        The same, flat.
+    cells : int64 array, shape (pairs, cells)
+    down, across : int64 array, shape (pairs, height) and (pairs, width)
+    """
+
+    tables: IntArray
     groups: IntArray
-    margins: tuple[list[IntArray], list[IntArray]]
+    cells: IntArray
+    down: IntArray
+    across: IntArray
 
-
-def _laid_out(evidence: Evidence, side: str, pairs: Sequence[PairName], wide: int) -> _Side:
-    groups = np.zeros((len(pairs), GROUPS, wide), np.int64)
-    margins: tuple[list[IntArray], list[IntArray]] = ([], [])
-    tables = evidence.pairs[side].pairs
-    for at, pair in enumerate(pairs):
-        table = tables[pair]
+    @classmethod
+    def of(cls, evidence: Evidence, side: str, pairs: Sequence[PairName]) -> _Side:
         # a profile has no groups of rows: all are one
-        groups[at, : len(table), : table[0].size] = table.reshape(len(table), -1)
-        whole = evidence.pair_tables[side][pair]
-        margins[0].append(whole.sum(axis=1))
-        margins[1].append(whole.sum(axis=0))
-    return _Side(groups.sum(axis=1), groups, margins)
+        tables = lay([evidence.pairs[side].pairs[pair] for pair in pairs], GROUPS)
+        whole = tables.sum(axis=1)
+        cells = whole.reshape(len(pairs), -1)
+        down, across = np.einsum("phw->ph", whole), np.einsum("phw->pw", whole)
+        return cls(tables, tables.reshape(len(pairs), GROUPS, -1), cells, down, across)
+
+    @property
+    def total(self) -> int:
+        """Rows of each table, one at least."""
+        return max(1, int(self.cells[0].sum()))
+
+    def independent(self) -> FloatArray:
+        """Return the products of every table's margins, as shares; shape (pairs, cells)."""
+        products = self.down.astype(np.float64)[:, :, None] * self.across[:, None, :]
+        return products.reshape(self.cells.shape) / self.total**2
 
 
-def _score(evidence: Evidence, pairs: Sequence[PairName]) -> dict[PairName, PairScore]:
-    """Score pairs whose tables are about equally large."""
-    wide = max(evidence.plan[a].n_codes * evidence.plan[b].n_codes for a, b in pairs)
-    real, synthetic = (_laid_out(evidence, side, pairs, wide) for side in ("real", "synthetic"))
+def _score(evidence: Evidence, pairs: Sequence[PairName], turned: Sequence[bool]) -> dict[PairName, PairScore]:
+    """Score pairs whose tables have about the same shape; of some the second column lies down."""
+    sides = {side: _Side.of(evidence, side, pairs) for side in ("real", "synthetic")}
     there = evidence.pairs.get("holdout")
-    with_holdout = there is not None and all(pair in there.pairs for pair in pairs)
-    held = _laid_out(evidence, "holdout", pairs, wide).cells if with_holdout else None
-    n, m = (max(1, int(side.cells[0].sum())) for side in (real, synthetic))
-    pool = real.cells if held is None else real.cells + held
+    if there is not None and all(pair in there.pairs for pair in pairs):
+        sides["holdout"] = _Side.of(evidence, "holdout", pairs)
+    real, synthetic, held = sides["real"], sides["synthetic"], sides.get("holdout")
+    pool = real.cells if held is None else real.cells + held.cells
+    n, m = real.total, synthetic.total
     fresh = expected_total_variations(pool, n, m) if pool[0].sum() >= 2 else np.zeros((2, len(pairs)))
-    independent = {"real": _products(real, wide) / n**2, "synthetic": _products(synthetic, wide) / m**2}
+    independent = {"real": real.independent(), "synthetic": synthetic.independent()}
     careless = careless_total_variations(real.cells, independent["real"], m)
     values, errors = total_variations(real.cells, synthetic.cells)
-    apart = total_variations(real.cells, held) if held is not None and held[0].sum() else None
-    information = {
-        "real": _information(real.cells / n, independent["real"]),
-        "synthetic": _information(synthetic.cells / m, independent["synthetic"]),
-    }
-    association = {
-        "real": _cramers_v(real, n, independent["real"]),
-        "synthetic": _cramers_v(synthetic, m, independent["synthetic"]),
-    }
+    apart = total_variations(real.cells, held.cells) if held is not None and held.cells[0].sum() else None
+    information = {side: _information(sides[side].cells / sides[side].total, independent[side]) for side in independent}
+    association = {side: _cramers_v(sides[side], independent[side]) for side in independent}
+    entropies = {side: _entropies(sides[side], turned) for side in independent}
     without = np.stack([_without(real, synthetic), _without(synthetic, real)], axis=1)
+    kept = _kept(sides) if evidence.real.has_rows else {}
     return {
         pair: PairScore(
             pair=pair,
@@ -147,18 +154,18 @@ def _score(evidence: Evidence, pairs: Sequence[PairName]) -> dict[PairName, Pair
             careless=float(careless[at]),
             association={side: float(found[at]) for side, found in association.items()},
             information={side: float(found[at]) for side, found in information.items()},
+            entropies={side: (float(found[at, 0]), float(found[at, 1])) for side, found in entropies.items()},
             without=without[at],
+            kept={side: found[at] for side, found in kept.items()},
         )
         for at, pair in enumerate(pairs)
     }
 
 
-def _products(side: _Side, wide: int) -> FloatArray:
-    """Return the products of every table's margins, laid out as the tables are."""
-    out = np.zeros((len(side.cells), wide))
-    for at, (rows, columns) in enumerate(zip(*side.margins, strict=True)):
-        out[at, : len(rows) * len(columns)] = np.multiply.outer(rows.astype(np.float64), columns).ravel()
-    return out
+def _kept(sides: Mapping[str, _Side]) -> dict[str, FloatArray]:
+    real = Parted.of(sides["real"].tables)
+    spread = real.spread()
+    return {name: attenuations(real, spread, Parted.of(side.tables)) for name, side in sides.items() if name != "real"}
 
 
 def _information(joint: FloatArray, independent: FloatArray) -> FloatArray:
@@ -168,11 +175,20 @@ def _information(joint: FloatArray, independent: FloatArray) -> FloatArray:
     return out
 
 
-def _cramers_v(side: _Side, total: int, independent: FloatArray) -> FloatArray:
+def _entropies(side: _Side, turned: Sequence[bool]) -> FloatArray:
+    """Return the entropies of both columns of every table, in the pairs' own order; shape (pairs, 2)."""
+    shares = [margins / side.total for margins in (side.down, side.across)]
+    both = np.stack([-(p * np.log(np.where(p > 0, p, 1.0))).sum(axis=1) for p in shares], axis=1)
+    out: FloatArray = np.maximum(0.0, np.where(np.asarray(turned)[:, None], both[:, ::-1], both))
+    return out
+
+
+def _cramers_v(side: _Side, independent: FloatArray) -> FloatArray:
     """Return Cramer's V of every table, corrected for bias: see :func:`synthgate.statistics.distances.cramers_v`."""
+    total = side.total
     if total < 2:
         return np.zeros(len(side.cells))
-    rows, columns = (np.array([int((margin > 0).sum()) for margin in margins]) for margins in side.margins)
+    rows, columns = (side.down > 0).sum(axis=1), (side.across > 0).sum(axis=1)
     known = independent > 0
     ratio = np.where(known, (side.cells / total) ** 2, 0.0) / np.where(known, independent, 1.0)
     phi = np.maximum(0.0, ratio.sum(axis=1) - 1 - (rows - 1) * (columns - 1) / (total - 1))
@@ -183,7 +199,7 @@ def _cramers_v(side: _Side, total: int, independent: FloatArray) -> FloatArray:
 
 def _without(side: _Side, other: _Side) -> FloatArray:
     """Return the distance to the other side with one group of this side's rows left out, shape (tables, GROUPS)."""
-    fixed = other.cells / max(1, int(other.cells[0].sum()))
+    fixed = other.cells / other.total
     out = np.empty((len(side.cells), GROUPS))
     for group in range(GROUPS):
         left = side.cells - side.groups[:, group]

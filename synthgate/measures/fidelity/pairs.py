@@ -10,7 +10,7 @@ from synthgate.catalogue import Options, measure
 from synthgate.counts import GROUPS, PairName, code_counts
 from synthgate.findings import Estimate, Json, Ledger, Measured, Measurement, Skip
 from synthgate.measures.fidelity import compatible
-from synthgate.measures.fidelity.associations import correlations, entropy, theils_u
+from synthgate.measures.fidelity.associations import correlations, theils_u
 from synthgate.measures.fidelity.attenuation import DependenceKept
 from synthgate.measures.fidelity.columns import drifted
 from synthgate.measures.fidelity.pair_scores import PairScore, score_pairs
@@ -20,8 +20,6 @@ from synthgate.statistics.positions import average, place
 
 if TYPE_CHECKING:
     from synthgate.evidence import Evidence
-
-Entropies = dict[tuple[str, str], float]
 
 LEAST_SCALE = 0.1
 LEAST_MEAN_SCALE = 0.02
@@ -46,14 +44,14 @@ def pairs(evidence: Evidence, options: Options) -> Measurement:
     with_rows = evidence.real.has_rows
     compatible_scores = compatible.pair_trends(evidence) if with_rows else compatible.NO_TRENDS
     correlated = correlations(evidence.sample, compatible_scores) if with_rows else None
-    jackknife, collected, entropies = _Jackknife(evidence, len(names)), _Collected(evidence), Entropies()
+    jackknife, collected = _Jackknife(evidence, len(names)), _Collected(evidence)
     together = DependenceKept(evidence)
     for found in score_pairs(evidence, names):
         jackknife.add(found.without)
-        together.add(found.pair)
+        together.add(found.pair, found.kept)
         known = {"sdmetrics": compatible_scores.pairs.get(found.pair)}
         known |= correlated.of_pair(found.pair) if correlated else {}
-        collected.add(_pair(evidence, found, z, known, entropies))
+        collected.add(_pair(evidence, found, z, known))
     estimates, strengths = collected.estimates, collected.strengths
     if max(strengths) < LEAST_SCALE / 2:
         return Measurement.missing("no two columns of the real table depend on each other measurably at this size")
@@ -188,16 +186,7 @@ def _why_flat(evidence: Evidence, name: str) -> str:
     return "constant in real: its pairs hold no dependence"
 
 
-def _uncertainty(evidence: Evidence, found: PairScore, side: str, entropies: Entropies) -> Json:
-    """Return Theil's U in both directions; a column's entropy is the same in all its pairs, and computed once."""
-    for name, axis in zip(found.pair, (1, 0), strict=True):
-        if (side, name) not in entropies:
-            entropies[side, name] = entropy(evidence.pair_tables[side][found.pair].sum(axis=axis))
-    first, second = found.pair
-    return theils_u(found.information[side], (entropies[side, first], entropies[side, second]))
-
-
-def _pair(evidence: Evidence, found: PairScore, z: float, known: dict[str, Json], entropies: Entropies) -> Measured:
+def _pair(evidence: Evidence, found: PairScore, z: float, known: dict[str, Json]) -> Measured:
     fresh, careless = found.fresh, found.careless
     if found.held is not None and evidence.holdout is not None:
         fresh = drifted(fresh, found.held, evidence.real.rows, evidence.holdout.rows, evidence.synthetic.rows)
@@ -211,8 +200,8 @@ def _pair(evidence: Evidence, found: PairScore, z: float, known: dict[str, Json]
         "association_synthetic": found.association["synthetic"],
         "mutual_information_real": found.information["real"],
         "mutual_information_synthetic": found.information["synthetic"],
-        "theils_u_real": _uncertainty(evidence, found, "real", entropies),
-        "theils_u_synthetic": _uncertainty(evidence, found, "synthetic", entropies),
+        "theils_u_real": [*theils_u(found.information["real"], found.entropies["real"])],
+        "theils_u_synthetic": [*theils_u(found.information["synthetic"], found.entropies["synthetic"])],
         **known,
     }
     message = (

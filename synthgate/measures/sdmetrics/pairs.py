@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgate.counts import PairName
-from synthgate.measures.fidelity.compatible import DENSE_CELLS, Correlations, dense, exceeds, similarity, uncorrected_v
+from synthgate.measures.fidelity.compatible import Correlations, exceeds
+from synthgate.measures.fidelity.groupings import DENSE_CELLS, dense, similarity, uncorrected_v
 from synthgate.measures.sdmetrics.scores import NAN, IncomputableError
 from synthgate.sample import Sample, SampleSide
 
