@@ -19,7 +19,7 @@ from synthgate.counts import GROUPS, IntArray, PairName
 Codes = NDArray[np.unsignedinteger[Any]]
 Bundle = tuple[str, ...]
 
-BLOCK = 65_536
+BLOCK = 131_072
 MOST_CELLS = 2**17
 """Most cells of a table of more than two columns: what a processor's second cache holds."""
 ROWS_PER_CELL = 1
@@ -133,15 +133,15 @@ def _count(
     jobs: Sequence[_Job], columns: Mapping[str, Coded], sizes: Mapping[str, int], groups: IntArray
 ) -> list[IntArray]:
     """Count the tables of some jobs over all rows, in blocks that fit the processor's cache."""
-    tables = [np.zeros(_cells(job, sizes), np.int64) for job in jobs]
+    tables: list[IntArray] = []
     widths = [(prod(sizes[name] for name in job.left), prod(sizes[name] for name in job.right)) for job in jobs]
-    for start in range(0, len(groups), BLOCK):
+    for start in range(0, max(1, len(groups)), BLOCK):
         block = slice(start, start + BLOCK)
         bundles = dict.fromkeys(bundle for job in jobs for bundle in (job.left, job.right) if bundle)
         joint = {bundle: _joint(columns, bundle, block) for bundle in bundles}
         lines, cells = (np.empty(len(groups[block]), np.int64) for _ in range(2))
         before: Bundle = ()
-        for job, table, (height, width) in zip(jobs, tables, widths, strict=True):
+        for at, (job, (height, width)) in enumerate(zip(jobs, widths, strict=True)):
             if job.left != before:
                 np.multiply(groups[block], height, out=lines)
                 np.add(lines, joint[job.left], out=lines)
@@ -149,7 +149,11 @@ def _count(
             np.multiply(lines, width, out=cells)
             if job.right:
                 np.add(cells, joint[job.right], out=cells)
-            table += np.bincount(cells, minlength=len(table))
+            counted = np.bincount(cells, minlength=GROUPS * height * width)
+            if start:
+                tables[at] += counted
+            else:
+                tables.append(counted)
     shapes = [[sizes[name] for name in job.left + job.right] for job in jobs]
     return [table.reshape(GROUPS, *shape) for table, shape in zip(tables, shapes, strict=True)]
 
