@@ -24,6 +24,8 @@ K = TypeVar("K")
 V = TypeVar("V", "ColumnCounts", "NDArray[np.int64]")
 
 GROUPS = 10
+BLOCK = 65_536
+"""Rows that are looked at together: what they need stays in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +132,19 @@ def count_column(column: Canonical) -> ColumnCounts:
         values = NumberCounts.of(column.values)
         rows = len(column.values)
         return ColumnCounts(rows, rows - values.total, column.misfits, values)
-    seen = np.bincount(column.codes[column.codes >= 0], minlength=len(column.labels)).astype(np.int64)
+    seen = _count_codes(column.codes, len(column.labels))
     labels = LabelCounts.of(column.labels, seen)
     rows = len(column.codes)
     return ColumnCounts(rows, rows - int(seen.sum()), column.misfits, labels)
+
+
+def _count_codes(codes: NDArray[np.int32], size: int) -> IntArray:
+    """Count codes below `size`, those of missing values (-1) left out: in blocks, as long as there are few codes."""
+    block = max(BLOCK, size)
+    out = np.zeros(size + 1, np.int64)
+    for at in range(0, len(codes), block):
+        out += np.bincount(codes[at : at + block] + 1, minlength=size + 1)
+    return out[1:]
 
 
 def count_columns(batch: Mapping[str, Canonical]) -> Counts:
@@ -154,10 +165,13 @@ def row_groups(first: int, rows: int) -> IntArray:
 
     Leaving one group out at a time tells how much a score would vary with other rows.
     """
-    number = np.arange(first, first + rows, dtype=np.uint64)
-    mixed = (number + np.uint64(0x9E3779B97F4A7C15)) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(31))) * np.uint64(0x94D049BB133111EB)
-    return ((mixed >> np.uint64(33)) % np.uint64(GROUPS)).astype(np.int64)
+    out = np.empty(rows, np.int64)
+    for at in range(0, rows, BLOCK):
+        number = np.arange(first + at, first + min(rows, at + BLOCK), dtype=np.uint64)
+        mixed = (number + np.uint64(0x9E3779B97F4A7C15)) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(31))) * np.uint64(0x94D049BB133111EB)
+        out[at : at + BLOCK] = (mixed >> np.uint64(33)) % np.uint64(GROUPS)
+    return out
 
 
 def code_counts(plan: ColumnPlan, column: ColumnCounts) -> NDArray[np.int64]:

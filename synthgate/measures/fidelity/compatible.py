@@ -228,25 +228,15 @@ def _correlation_matrix(side: SampleSide, names: list[str], *, ranked: bool) -> 
     gone = [np.isnan(row) for row in data]
     whole = [not missing.any() for missing in gone]
     form: Callable[[NDArray[np.float64]], NDArray[np.float64]] = _ranks if ranked else np.asarray
-    unit = [_unit(form(row)) if complete else None for row, complete in zip(data, whole, strict=True)]
-    vary = [k for k, row in enumerate(unit) if row is not None]
-    if vary:
-        out[np.ix_(vary, vary)] = _products([row for row in unit if row is not None])
+    formed = [form(row) for row, complete in zip(data, whole, strict=True) if complete]
+    at = np.flatnonzero(whole)
+    out[np.ix_(at, at)] = _pearson_matrix(formed)
     for i, j in combinations(range(len(names)), 2):
         if not (whole[i] and whole[j]):
             keep = ~(gone[i] | gone[j])
             out[i, j] = out[j, i] = pearson(form(data[i][keep]), form(data[j][keep]))
     clipped: NDArray[np.float64] = np.clip(out, -1, 1)
     return clipped
-
-
-def _products(rows: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Return the scalar products of every two of the vectors, block by block: the copy stays small."""
-    out = np.zeros((len(rows), len(rows)))
-    for start in range(0, len(rows[0]), BLOCK):
-        block = np.stack([row[start : start + BLOCK] for row in rows])
-        out += block @ block.T
-    return out
 
 
 def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -258,26 +248,51 @@ def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def pearson(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     """Return the Pearson correlation, NaN when it is undefined."""
-    left, right = _unit(x), _unit(y)
-    return float("nan") if left is None or right is None else float((left * right).sum())
+    return float(_pearson_matrix([x, y])[0, 1])
 
 
-def _unit(x: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Return the centred values scaled to length one, or None when they do not vary or are not all finite."""
-    if len(x) < 2:
-        return None
-    low, high = float(x.min()), float(x.max())
-    largest = max(-low, high)
-    if not np.isfinite(largest) or low == high:
-        return None
-    unit: NDArray[np.float64] = x / max(1.0, largest)
-    unit -= unit.mean()
-    farthest = max(-float(unit.min()), float(unit.max()))
-    if farthest == 0:
-        return None
-    unit /= farthest  # or squares of tiny numbers would vanish
-    unit /= np.sqrt(np.einsum("i,i", unit, unit))
-    return unit
+def _pearson_matrix(columns: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return Pearson correlations of columns without missing values, NaN where undefined; copies are of blocks only."""
+    out = np.full((len(columns), len(columns)), np.nan)
+    known = {at: line for at, column in enumerate(columns) if (line := _Line.of(column)) is not None}
+    if not known:
+        return out
+    products = np.zeros((len(known), len(known)))
+    for start in range(0, len(columns[0]), BLOCK):
+        block = np.stack([line.scaled(columns[at][start : start + BLOCK]) for at, line in known.items()])
+        products += block @ block.T
+    length = np.sqrt(np.diagonal(products))
+    out[np.ix_([*known], [*known])] = products / np.outer(length, length)
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """How a column is centred and scaled to [-1, 1]: or squares of huge numbers would overflow, of tiny ones vanish."""
+
+    largest: float
+    mean: float
+    farthest: float
+
+    @classmethod
+    def of(cls, x: NDArray[np.float64]) -> _Line | None:
+        """Look at a column; None when its values do not vary or are not all finite."""
+        if len(x) < 2:
+            return None
+        low, high = float(x.min()), float(x.max())
+        largest = max(1.0, -low, high)
+        if not np.isfinite(largest) or low == high:
+            return None
+        mean = sum(float((x[at : at + BLOCK] / largest).sum()) for at in range(0, len(x), BLOCK)) / len(x)
+        farthest = max(mean - low / largest, high / largest - mean)
+        return cls(largest, mean, farthest) if farthest > 0 else None
+
+    def scaled(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return some of the column's values, centred and scaled."""
+        out = x / self.largest
+        out -= self.mean
+        out /= self.farthest
+        return out
 
 
 def exceeds(strength: float, threshold: float, table: Callable[[], NDArray[np.int64]]) -> bool:
