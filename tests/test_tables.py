@@ -204,7 +204,6 @@ def test_large_text_streams_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("compression", ["", ".gz"])
 def test_large_parquet_streams_in_order(tmp_path: Path, compression: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(columnar, "KEPT_BYTES", 0)
     monkeypatch.setattr(columnar, "STREAM_ROWS", 7)
     frame = pa.table({"a": range(100), "code": pa.array(list("xyzw") * 25).dictionary_encode()})
     out = io.BytesIO()

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from synthgate.errors import DataError
 from synthgate.tables.columns import (
-    STREAM_CELLS,
     Feed,
     check_same_names,
     coded_schema,
@@ -24,8 +23,8 @@ from synthgate.tables.files import SourceFile, arrow_errors, damaged, first_line
 if TYPE_CHECKING:
     import pyarrow as pa
 
-KEPT_BYTES = 2**27
-STREAM_ROWS = 65_536
+STREAM_CELLS = 2**24
+STREAM_ROWS = 131_072
 IPC_FILE_MAGIC = b"ARROW1"
 PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 
@@ -159,11 +158,7 @@ def _without_index(schema: pa.Schema) -> pa.Schema:
 
 def _parquet_batches(file: SourceFile, *, is_coded: bool = False) -> Iterator[pa.RecordBatch]:
     with _parquet_file(file, _text_columns(file) if is_coded else ()) as parquet:
-        groups = range(parquet.metadata.num_row_groups)
-        if sum(parquet.metadata.row_group(at).total_byte_size for at in groups) <= KEPT_BYTES:
-            yield from parquet.read().to_batches()
-        else:
-            yield from parquet.iter_batches(rows_within(STREAM_CELLS, parquet.metadata.num_columns, STREAM_ROWS))
+        yield from parquet.iter_batches(rows_within(STREAM_CELLS, parquet.metadata.num_columns, STREAM_ROWS))
 
 
 def _text_columns(file: SourceFile) -> list[str]:

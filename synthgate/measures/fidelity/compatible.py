@@ -167,7 +167,7 @@ def pair_trends(
             "column_pair_trends": float(np.mean(strong)) if strong else None,
             "column_pair_trends_all_pairs": float(np.mean(everything)) if everything else None,
             "pairs_scored_at_default_thresholds": len(strong),
-            "rows": min(sample.real.rows, sample.synthetic.rows),
+            "rows_correlated": min(sample.real.rows, sample.synthetic.rows),
         },
         tuple(correlations.at),
         {"real": correlations.real, "synthetic": correlations.synthetic},

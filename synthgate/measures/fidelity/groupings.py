@@ -26,7 +26,6 @@ class Tables:
 
     def __init__(self, evidence: Evidence) -> None:
         self.evidence, self.codes = evidence, Codes(evidence.sample)
-        self.is_whole = evidence.real.is_whole and evidence.synthetic.is_whole
         self._own: dict[tuple[str, str], NDArray[np.int64] | None] = {}
 
     def scores(self, pairs: Sequence[PairName]) -> dict[PairName, tuple[float, float]]:
@@ -48,8 +47,6 @@ class Tables:
 
     def _folded(self, pair: PairName) -> list[NDArray[np.int64]] | None:
         """Return the real and the synthetic table of a pair, None where they do not follow from what was counted."""
-        if not self.is_whole:
-            return None
         tables = []
         for side in ("real", "synthetic"):
             folds = [self._fold(side, name) for name in pair]
