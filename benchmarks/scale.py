@@ -1,6 +1,7 @@
 """Race the counting checks against SDMetrics' QualityReport at other sizes, each contender in a process of its own.
 
     python benchmarks/scale.py REAL SYNTHETIC [--rows N ...] [--columns N] [--only ours] [--from memory|file]
+    python benchmarks/scale.py REAL SYNTHETIC --breakdown
 
 Rows are drawn with replacement from the two Parquet files until there are as many as asked; columns are repeated under
 new names, each copy with its rows in another order, until there are as many as asked. Contenders import what they use
@@ -90,6 +91,40 @@ def theirs(real, synthetic, source):
     return work
 
 
+def breakdown(path):
+    """Print what decoding, sorting and counting the real table take, in CPU seconds: the least of three."""
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    from synthgate.counts import count_columns, pair_names
+    from synthgate.evidence import Evidence, pair_counts
+    from synthgate.survey import count_surveyed, plan_of, survey
+    from synthgate.tables import open_table
+
+    def least(work):
+        taken = []
+        for _ in range(3):
+            start = time.process_time()
+            work()
+            taken.append(time.process_time() - start)
+        return min(taken)
+
+    table = pq.read_table(path)
+    numbers = [column.to_numpy() for column in table.columns if str(column.type).startswith(("int", "float", "double"))]
+    seen = survey(open_table(path), {})
+    plan = plan_of(seen, (), {})
+    side = count_surveyed(plan, seen, 0)
+    edges = Evidence(plan=plan, real=side, synthetic=side, holdout=None).own_edges["real"]
+    names = pair_names(plan, plan.names)
+    decode, sort = least(lambda: pq.read_table(path)), least(lambda: [np.sort(column) for column in numbers])
+    columns, pairs = least(lambda: count_columns(side.kept)), least(lambda: pair_counts(plan, side, names, edges))
+    print(f"decode {decode:.3f} s, sort {len(numbers)} columns {sort:.3f} s")
+    print(f"count {len(plan.columns)} columns {columns:.3f} s")
+    each = pairs / len(names) / side.rows * 1e9
+    print(f"count {len(names)} pairs {pairs:.3f} s: {each:.2f} ns per row and pair")
+    print(f"counting takes {(columns + pairs) / (decode + sort):.1f} times as long as decoding and sorting")
+
+
 def contend(name, *arguments):
     """Run one contender in this process; print wall and CPU seconds, peak memory and its score of the pairs."""
     import resource
@@ -110,12 +145,14 @@ def main():
     parser.add_argument("--columns", type=int, default=0)
     parser.add_argument("--from", dest="source", choices=["memory", "file"], default="memory")
     parser.add_argument("--only", choices=["ours"])
+    parser.add_argument("--breakdown", action="store_true", help="say what the parts of counting take instead")
     parser.add_argument("--contend", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.contend:
         contend(*arguments.contend)
         return
-    print(f"{'':36} {'rows':>11} {'wall s':>8} {'CPU s':>8} {'MB':>6} {'times':>6}  pair trends")
+    if not arguments.breakdown:
+        print(f"{'':36} {'rows':>11} {'wall s':>8} {'CPU s':>8} {'MB':>6} {'times':>6}  pair trends")
     for rows in arguments.rows:
         first = None
         with tempfile.TemporaryDirectory() as folder:
@@ -125,6 +162,9 @@ def main():
                 command = [sys.executable, "-c", "import sys; sys.path.insert(0, sys.argv[1]); import scale; "]
                 call = f"scale.draw({source!r}, {rows}, {arguments.columns}, {seed}, {path!r})"
                 subprocess.run([*command[:2], command[2] + call, str(Path(__file__).parent)], check=True)
+            if arguments.breakdown:
+                breakdown(paths[0])
+                continue
             for name in (OURS,) if arguments.only else (OURS, THEIRS):
                 command = [sys.executable, "-W", "ignore", __file__, arguments.real, arguments.synthetic]
                 command += ["--contend", name, *paths, arguments.source]

@@ -177,7 +177,7 @@ def fold(table: IntArray, codes: IntArray, size: int, axis: int) -> IntArray:
 class PairTables(Mapping[PairName, IntArray]):
     """Contingency tables that are counted when asked for, a block of pairs at a time, and forgotten again.
 
-    For more pairs than fit in memory. Reading the pairs in order counts each of them once.
+    For more pairs than fit in memory. Reading the pairs in order, or by :func:`runs`, counts each of them once.
 
     Attributes
     ----------
@@ -194,6 +194,10 @@ class PairTables(Mapping[PairName, IntArray]):
     @cached_property
     def _block_of(self) -> dict[PairName, int]:
         return {pair: at for at, block in enumerate(self.blocks) for pair in block}
+
+    def block_number(self, pair: PairName) -> int:
+        """Return which block a pair is in."""
+        return self._block_of[pair]
 
     def block(self, pair: PairName) -> Counts:
         """Return the counts of the block that a pair is in."""
@@ -234,6 +238,21 @@ class SummedTables(Mapping[PairName, IntArray]):
 
     def __len__(self) -> int:
         return len(self.tables)
+
+
+def runs(tables: Mapping[PairName, IntArray], pairs: Sequence[PairName], most: int) -> Iterator[list[PairName]]:
+    """Cut pairs into runs of at most so many whose tables are counted together, and may be read in any order."""
+    run: list[PairName] = []
+    at = block = 0
+    for pair in pairs:
+        block = tables.block_number(pair) if isinstance(tables, PairTables) else 0
+        if run and (len(run) == most or block != at):
+            yield run
+            run = []
+        at = block
+        run.append(pair)
+    if run:
+        yield run
 
 
 def in_blocks(plan: Plan, pairs: Sequence[PairName], most: int) -> tuple[tuple[PairName, ...], ...]:

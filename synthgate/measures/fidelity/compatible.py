@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgate.contingency import runs
 from synthgate.counts import ColumnCounts, PairName
 from synthgate.findings import Json
 from synthgate.measures.fidelity.groupings import Tables
@@ -178,8 +179,7 @@ def _counted(
     pairs: Sequence[PairName], continuous: set[str], tables: Tables
 ) -> Iterator[tuple[PairName, tuple[float, float] | None]]:
     """Yield every pair with its score and Cramer's V; None for two continuous columns, which are correlated."""
-    for start in range(0, len(pairs), TOGETHER):
-        some = pairs[start : start + TOGETHER]
+    for some in runs(tables.evidence.pairs["real"].pairs, pairs, TOGETHER):
         found = tables.scores([pair for pair in some if not continuous.issuperset(pair)])
         yield from ((pair, found.get(pair)) for pair in some)
 
