@@ -7,7 +7,7 @@ millionth of a row, and pairs of weak association leave the mean. They are shown
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
@@ -35,28 +35,6 @@ ASSOCIATION_THRESHOLD = 0.3
 BLOCK = 16_384
 TOGETHER = 256
 TIE = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class PairTrends:
-    """Column Pair Trends: the score of every pair, and their means with and without thresholds.
-
-    Attributes
-    ----------
-    continuous : tuple of str
-        The columns that are correlated.
-    pearson : dict of float64 array, shape (columns, columns)
-        Their correlations, real and synthetic.
-    """
-
-    pairs: Mapping[PairName, Json]
-    summary: Json
-    continuous: tuple[str, ...]
-    pearson: Mapping[str, NDArray[np.float64]]
-
-
-NO_TRENDS = PairTrends({}, None, (), {})
-"""Of a profile, which has no rows to follow SDMetrics on."""
 
 
 def column_shapes(evidence: Evidence, measured: Mapping[str, float] | None = None) -> Json:
@@ -124,7 +102,16 @@ def pair_trends(
     correlation_threshold: float = CORRELATION_THRESHOLD,
     association_threshold: float = ASSOCIATION_THRESHOLD,
 ) -> PairTrends:
-    """Return Column Pair Trends: ``CorrelationSimilarity`` or ``ContingencySimilarity`` per pair.
+    """Return Column Pair Trends of all pairs: see :class:`PairTrends`."""
+    trends = PairTrends(evidence, correlation_threshold, association_threshold)
+    tables = evidence.pairs["real"].pairs
+    for some in runs(tables, list(tables), TOGETHER):
+        trends.add(some)
+    return trends
+
+
+class PairTrends:
+    """Column Pair Trends, ``CorrelationSimilarity`` or ``ContingencySimilarity`` per pair, some pairs at a time.
 
     Parameters
     ----------
@@ -132,56 +119,78 @@ def pair_trends(
     correlation_threshold, association_threshold : float
         Pairs whose real correlation or Cramer's V lies at or below are left out of the mean; no association is
         computed, and no pair left out, when its threshold is 0.
+
+    Attributes
+    ----------
+    pairs : dict
+        What is known of each pair so far.
     """
-    names = [c.name for c in evidence.plan.columns if c.is_paired and c.name in evidence.shared]
-    continuous = {name for name in names if evidence.plan[name].role.is_continuous}
-    sample = evidence.sample
-    correlations, tables = Correlations(sample, sorted(continuous)), Tables(evidence)
-    pairs: dict[PairName, Json] = {}
-    everything: list[float] = []
-    strong: list[float] = []
-    for pair, counted in _counted(list(combinations(names, 2)), continuous, tables):
+
+    def __init__(
+        self,
+        evidence: Evidence,
+        correlation_threshold: float = CORRELATION_THRESHOLD,
+        association_threshold: float = ASSOCIATION_THRESHOLD,
+    ) -> None:
+        names = [c.name for c in evidence.plan.columns if c.is_paired and c.name in evidence.shared]
+        self._sample = evidence.sample
+        self._correlations = Correlations(
+            evidence.sample, sorted(name for name in names if evidence.plan[name].role.is_continuous)
+        )
+        self._tables = Tables(evidence)
+        self._least = {"CorrelationSimilarity": correlation_threshold, "ContingencySimilarity": association_threshold}
+        self.pairs: dict[PairName, Json] = {}
+        self._everything: list[float] = []
+        self._strong: list[float] = []
+
+    @property
+    def continuous(self) -> tuple[str, ...]:
+        """The columns that are correlated."""
+        return tuple(self._correlations.at)
+
+    @property
+    def pearson(self) -> dict[str, NDArray[np.float64]]:
+        """Their correlations, real and synthetic; shape (columns, columns)."""
+        return {"real": self._correlations.real, "synthetic": self._correlations.synthetic}
+
+    @property
+    def summary(self) -> Json:
+        """The means over the pairs so far, with and without thresholds."""
+        return {
+            "column_pair_trends": float(np.mean(self._strong)) if self._strong else None,
+            "column_pair_trends_all_pairs": float(np.mean(self._everything)) if self._everything else None,
+            "pairs_scored_at_default_thresholds": len(self._strong),
+            "rows_correlated": min(self._sample.real.rows, self._sample.synthetic.rows),
+        }
+
+    def add(self, pairs: Sequence[PairName]) -> None:
+        """Score some more pairs, in the plan's order."""
+        at = self._correlations.at
+        counted = self._tables.scores([pair for pair in pairs if not all(name in at for name in pair)])
+        for pair in pairs:
+            self._add(pair, counted.get(pair))
+
+    def _add(self, pair: PairName, counted: tuple[float, float] | None) -> None:
         if counted is None:
-            score, strength = correlations.score(*pair)
-            meets = correlations.exceeds(*pair, correlation_threshold)
-            if not correlations.exceeds(*pair, 0.0):
-                score = float("nan")  # SDMetrics leaves out what is at or below a threshold of zero, too
+            score, strength = self._correlations.score(*pair)
             metric = "CorrelationSimilarity"
+            meets = self._correlations.exceeds(*pair, self._least[metric])
+            if not self._correlations.exceeds(*pair, 0.0):
+                score = float("nan")  # SDMetrics leaves out what is at or below a threshold of zero, too
         else:
             score, strength = counted
-            meets = association_threshold == 0 or exceeds(
-                strength, association_threshold, partial(tables.codes.table, *pair)
-            )
             metric = "ContingencySimilarity"
+            least = self._least[metric]
+            meets = least == 0 or exceeds(strength, least, partial(self._tables.codes.table, *pair))
         if np.isfinite(score):
-            everything.append(score)
-            strong.extend([score] if meets else [])
-        pairs[pair] = {
+            self._everything.append(score)
+            self._strong.extend([score] if meets else [])
+        self.pairs[pair] = {
             "metric": metric,
             "score": score if np.isfinite(score) else None,
             "real_association": strength if np.isfinite(strength) else None,
             "meets_threshold": meets,
         }
-    return PairTrends(
-        pairs,
-        {
-            "column_pair_trends": float(np.mean(strong)) if strong else None,
-            "column_pair_trends_all_pairs": float(np.mean(everything)) if everything else None,
-            "pairs_scored_at_default_thresholds": len(strong),
-            "rows_correlated": min(sample.real.rows, sample.synthetic.rows),
-        },
-        tuple(correlations.at),
-        {"real": correlations.real, "synthetic": correlations.synthetic},
-    )
-
-
-def _counted(
-    pairs: Sequence[PairName], continuous: set[str], tables: Tables
-) -> Iterator[tuple[PairName, tuple[float, float] | None]]:
-    """Yield every pair with its score and Cramer's V; None for two continuous columns, which are correlated."""
-    for some in runs(tables.evidence.pairs["real"].pairs, pairs, TOGETHER):
-        found = tables.scores([pair for pair in some if not continuous.issuperset(pair)])
-        yield from ((pair, found.get(pair)) for pair in some)
 
 
 class Correlations:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthgate.contingency import runs
 from synthgate.counts import GROUPS, PairName
 from synthgate.measures.fidelity.abreast import alike, is_turned, lay
 from synthgate.measures.fidelity.attenuation import Parted, attenuations
@@ -73,14 +72,13 @@ def score_pairs(evidence: Evidence, names: Sequence[PairName]) -> Iterator[PairS
     ----------
     evidence : Evidence
     names : sequence of (str, str)
-        In the plan's order, so that tables which are counted block by block are counted once.
+        Some hundreds whose tables are counted together: see :func:`synthgate.contingency.runs`.
     """
-    for chunk in runs(evidence.pairs["real"].pairs, names, TOGETHER):
-        made: dict[PairName, PairScore] = {}
-        shapes = {(a, b): (evidence.plan[a].n_codes, evidence.plan[b].n_codes) for a, b in chunk}
-        for group in alike(shapes):
-            made.update(_score(evidence, group, [is_turned(shapes[pair]) for pair in group]))
-        yield from (made[pair] for pair in chunk)
+    shapes = {(a, b): (evidence.plan[a].n_codes, evidence.plan[b].n_codes) for a, b in names}
+    made: dict[PairName, PairScore] = {}
+    for group in alike(shapes):
+        made.update(_score(evidence, group, [is_turned(shapes[pair]) for pair in group]))
+    yield from (made[pair] for pair in names)
 
 
 @dataclass(frozen=True, slots=True)

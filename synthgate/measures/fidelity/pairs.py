@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from synthgate.catalogue import Options, measure
+from synthgate.contingency import runs
 from synthgate.counts import GROUPS, PairName, code_counts
 from synthgate.findings import Estimate, Json, Ledger, Measured, Measurement, Skip
 from synthgate.measures.fidelity import compatible
 from synthgate.measures.fidelity.associations import correlations, theils_u
 from synthgate.measures.fidelity.attenuation import DependenceKept
 from synthgate.measures.fidelity.columns import drifted
-from synthgate.measures.fidelity.pair_scores import PairScore, score_pairs
+from synthgate.measures.fidelity.pair_scores import TOGETHER, PairScore, score_pairs
 from synthgate.statistics.distances import FloatArray, IntArray
 from synthgate.statistics.intervals import z_value
 from synthgate.statistics.positions import average, place
@@ -41,15 +43,15 @@ def pairs(evidence: Evidence, options: Options) -> Measurement:
     if not names:
         return Measurement.missing("there is no pair of comparable, varying columns")
     z = z_value(looks=len(names))
-    with_rows = evidence.real.has_rows
-    compatible_scores = compatible.pair_trends(evidence) if with_rows else compatible.NO_TRENDS
-    correlated = correlations(evidence.sample, compatible_scores) if with_rows else None
+    # a profile has no rows to follow SDMetrics on
+    trends = compatible.PairTrends(evidence) if evidence.real.has_rows else None
+    correlated = correlations(evidence.sample, trends) if trends else None
     jackknife, collected = _Jackknife(evidence, len(names)), _Collected(evidence)
     together = DependenceKept(evidence)
-    for found in score_pairs(evidence, names):
+    for found in _scored(evidence, names, trends):
         jackknife.add(found.without)
         together.add(found.pair, found.kept)
-        known = {"sdmetrics": compatible_scores.pairs.get(found.pair)}
+        known: dict[str, Json] = {"sdmetrics": trends.pairs.get(found.pair) if trends else None}
         known |= correlated.of_pair(found.pair) if correlated else {}
         collected.add(_pair(evidence, found, z, known))
     estimates, strengths = collected.estimates, collected.strengths
@@ -72,11 +74,20 @@ def pairs(evidence: Evidence, options: Options) -> Measurement:
         ledger=Ledger(len(names), (*skipped, *together.skipped())),
         power=_power(evidence, estimates, z),
         details={
-            "sdmetrics": compatible_scores.summary,
+            "sdmetrics": trends.summary if trends else None,
             "heatmap": _heatmap(collected.heatmap),
             "correlations": correlated.details() if correlated else None,
         },
     )
+
+
+def _scored(evidence: Evidence, names: list[PairName], trends: compatible.PairTrends | None) -> Iterator[PairScore]:
+    """Yield the scores of pairs, after SDMetrics' of the same: in one pass, as tables may be counted on demand."""
+    wanted, tables = set(names), evidence.pairs["real"].pairs
+    for some in runs(tables, list(tables), TOGETHER):
+        if trends:
+            trends.add(some)
+        yield from score_pairs(evidence, [pair for pair in some if pair in wanted])
 
 
 class _Jackknife:
