@@ -44,14 +44,16 @@ def blocks(
     filling: dict[str, _Filling] = {}
     held = 0
     for batch in table.coded_batches():
-        if held and held + batch.num_rows > most:
+        rows = batch.num_rows
+        if held and held + rows > most:
             yield held, {name: column.whole() for name, column in filling.items()}
             filling, held = {}, 0
-        room = max(batch.num_rows, min(most, left))
+        room = max(rows, min(most, left))
         for name, piece in read(batch).items():
             filling.setdefault(name, _Filling(room)).add(piece)
-        held += batch.num_rows
-        left -= batch.num_rows
+        held += rows
+        left -= rows
+        del batch  # or it would keep what it was cut from in memory while the next is read
     if held:
         yield held, {name: column.whole() for name, column in filling.items()}
 

@@ -10,7 +10,7 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import ks_2samp, wasserstein_distance
 from scipy.stats.contingency import association
 
-from synthgate.measures.fidelity.compatible import uncorrected_v
+from synthgate.measures.fidelity.groupings import uncorrected_v
 from synthgate.statistics.distances import (
     careless_total_variation,
     cramers_v,

@@ -158,7 +158,13 @@ def _without_index(schema: pa.Schema) -> pa.Schema:
 
 def _parquet_batches(file: SourceFile, *, is_coded: bool = False) -> Iterator[pa.RecordBatch]:
     with _parquet_file(file, _text_columns(file) if is_coded else ()) as parquet:
-        yield from parquet.iter_batches(rows_within(STREAM_CELLS, parquet.metadata.num_columns, STREAM_ROWS))
+        columns = parquet.metadata.num_columns
+        for at in range(parquet.metadata.num_row_groups):
+            if parquet.metadata.row_group(at).num_rows * columns <= STREAM_CELLS:
+                # at once, so that all of it has the same dictionaries
+                yield from parquet.read_row_group(at).to_batches(STREAM_ROWS)
+            else:
+                yield from parquet.iter_batches(rows_within(STREAM_CELLS, columns, STREAM_ROWS), row_groups=[at])
 
 
 def _text_columns(file: SourceFile) -> list[str]:
