@@ -64,10 +64,11 @@ class Cycle:
 
 
 HOURS = Cycle("hours_similarity", "hours of the day", tuple(f"{hour:02d}:00" for hour in range(24)), _hours)
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 CYCLES = (
     HOURS,
     Cycle("weekdays_similarity", "days of the week", ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), _weekdays),
-    Cycle("months_similarity", "months of the year", tuple(f"{month:02d}" for month in range(1, 13)), _months),
+    Cycle("months_similarity", "months of the year", MONTHS, _months),
 )
 
 
