@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import norm
+from scipy.stats import binom, norm
 
 from synthgate.measures.privacy.excess import against_coincidence, against_holdout, against_strata, surest_run
 from synthgate.measures.privacy.inference import (
@@ -26,6 +26,7 @@ from synthgate.measures.privacy.inference import (
     stratified_auc,
 )
 from synthgate.measures.privacy.multiplicity import null_statistics, step_down
+from synthgate.statistics.intervals import newcombe
 
 SCORES = st.lists(st.integers(0, 6), min_size=2, max_size=25)
 
@@ -267,6 +268,51 @@ def test_a_perfect_attack_is_shown_and_one_that_tells_nothing_is_not():
     assert high == pytest.approx(1)
     low, high = auc_bounds(auc(np.zeros(300), np.zeros(300)), 2.8, 2.8)
     assert 0.48 < low < 0.5 < high < 0.52
+
+
+@pytest.mark.parametrize(
+    ("rows", "shares"), [((300, 300), (0.02, 0.0)), ((300, 100), (0.03, 0.01)), ((100, 300), (0.3, 0.02))]
+)
+def test_auc_bounds_hold_for_a_rare_yes_or_no(rows: tuple[int, int], shares: tuple[float, float]):
+    (n, m), tail = rows, 0.0025
+    z = norm.isf(tail)
+    law = [binom.pmf(np.arange(rows[k] + 1), rows[k], shares[k]) for k in (0, 1)]
+    truth = 0.5 + (shares[0] - shares[1]) / 2
+    missed = np.zeros(2)
+    for x in np.flatnonzero(law[0] > 1e-6):
+        for y in np.flatnonzero(law[1] > 1e-6):
+            low, high = auc_bounds(auc(yes_or_no(x, n), yes_or_no(y, m)), z, z)
+            missed += law[0][x] * law[1][y] * np.array([low > truth, high < truth])
+    assert missed.max() < 1.7 * tail
+
+
+def yes_or_no(hits: int, rows: int) -> np.ndarray:
+    return (np.arange(rows) < hits).astype(float)
+
+
+def test_a_yes_or_no_has_the_interval_of_a_difference_of_shares():
+    z = norm.isf(0.01)
+    found = auc_bounds(auc(yes_or_no(30, 200), yes_or_no(12, 150)), z, z)
+    low, high = newcombe((30, 12), (200, 150), z)
+    assert found == pytest.approx((0.5 + low / 2, 0.5 + high / 2), abs=0.003)
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.4])
+def test_a_few_ties_hardly_move_the_bounds(factor: float):
+    rng = np.random.default_rng(3)
+    mine, others = rng.normal(1, 1, 200), rng.normal(0, 1, 150)
+    tied = mine.copy()
+    tied[:2] = others[:2]
+    z = norm.isf(0.01)
+    assert auc_bounds(auc(tied, others), z, z, factor) == pytest.approx(
+        auc_bounds(auc(mine, others), z, z, factor), abs=0.01
+    )
+    fold = np.repeat([0, 1], 175)
+    scores, member = np.concatenate([tied, others]), np.arange(350) < 200
+    whole = stratified_auc(scores, member, np.random.default_rng(0).permutation(fold))
+    assert whole.ties.share == pytest.approx(auc(tied, others).ties.share, abs=1e-3)
+    low, high = auc_bounds(whole, z, z, factor)
+    assert low < whole.value < high
 
 
 def test_bounds_of_a_rate_hold_with_ten_false_positives():

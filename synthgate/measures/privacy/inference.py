@@ -29,6 +29,34 @@ TINY = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
+class Ties:
+    """Pairs of a member and another that score alike, and the variances of the shares of the other pairs.
+
+    Attributes
+    ----------
+    share : float
+        Share of pairs that tie.
+    wins, losses, both : float
+        Variances of the shares of pairs won and lost, and their covariance.
+    fewest : float
+        One by the size of the smaller side: the variance of a share per ``p (1 - p)`` where no pair is won.
+    """
+
+    share: float
+    wins: float
+    losses: float
+    both: float
+    fewest: float
+
+    def times(self, factor: float) -> Ties:
+        """Return the same share with variances multiplied."""
+        return Ties(self.share, self.wins * factor, self.losses * factor, self.both * factor, self.fewest * factor)
+
+
+NO_TIES = Ties(0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Auc:
     """An AUC with its estimated variance, and its variance under exchangeable labels.
 
@@ -39,12 +67,15 @@ class Auc:
         `variance` holds two pseudo-observations a side, since DeLong's is too small for small samples.
     design : float
         How many times rows that come in groups raise the variance; 1 for independent rows.
+    ties : Ties
+        Its variances are raised by the design too.
     """
 
     value: float
     variance: float
     null_variance: float
     design: float = 1.0
+    ties: Ties = NO_TIES
 
 
 def auc(positive: Floats, negative: Floats, units: tuple[Places, Places] | None = None) -> Auc:
@@ -74,15 +105,42 @@ def auc(positive: Floats, negative: Floats, units: tuple[Places, Places] | None 
     spread = float(np.square(ranks - ranks.mean()).sum())
     null = spread / ((n + m) * (n + m - 1.0) * n * m)
     if min(n, m) < 2:
-        return Auc(float(above.mean()), null, null)
+        return Auc(float(above.mean()), null, null, 1.0, _without_ties(null, n, m))
     value = float(above.mean())
-    pseudo = 2 * value * (1 - value) * (1 / (n * (n - 1)) + 1 / (m * (m - 1)))
-    variance = float(above.var(ddof=1) / n + below.var(ddof=1) / m) + pseudo
+    variance = float(above.var(ddof=1) / n + below.var(ddof=1) / m) + _pseudo(value, n, m)
     design = 1.0
     if units is not None and variance > 0:
         grouped = _grouped_variance(above, units[0]) + _grouped_variance(below, units[1])
         design = max(1.0, grouped / variance)
-    return Auc(value, variance * design, null * design, design)
+    ties = _ties(positive, negative, above, below) or _without_ties(variance, n, m)
+    return Auc(value, variance * design, null * design, design, ties.times(design))
+
+
+def _pseudo(share: float, n: int, m: int) -> float:
+    """Return what two pseudo-observations a side add to the variance of a share of pairs."""
+    return 2 * share * (1 - share) * (1 / (n * (n - 1)) + 1 / (m * (m - 1)))
+
+
+def _without_ties(variance: float, n: int, m: int) -> Ties:
+    """Return what holds where nothing ties: what is not won is lost."""
+    return Ties(0.0, variance, variance, -variance, 1 / max(1, min(n, m)))
+
+
+def _ties(positive: Floats, negative: Floats, above: Floats, below: Floats) -> Ties | None:
+    """Return the ties of two samples, given the share of the other sample that each lies above or below, or None."""
+    n, m = len(positive), len(negative)
+    sides = []
+    for own, other in ((positive, negative), (negative, positive)):
+        ordered = np.sort(other)
+        sides.append(np.searchsorted(ordered, own, side="right") - np.searchsorted(ordered, own, side="left"))
+    half, half_below = sides[0] / (2 * m), sides[1] / (2 * n)
+    if not half.any():
+        return None
+    won, lost = above - half, 1 - above - half
+    won_below, lost_below = below - half_below, 1 - below - half_below
+    spread = np.cov(won, lost) / n + np.cov(won_below, lost_below) / m
+    wins, losses = (float(spread[i, i]) + _pseudo(float(side.mean()), n, m) for i, side in ((0, won), (1, lost)))
+    return Ties(float(2 * half.mean()), wins, losses, float(spread[0, 1]), 1 / min(n, m))
 
 
 def auc_bounds(found: Auc, z_low: float, z_high: float, factor: float = 1.0) -> tuple[float, float]:
@@ -90,6 +148,9 @@ def auc_bounds(found: Auc, z_low: float, z_high: float, factor: float = 1.0) -> 
 
     Bounds are those of a share (Wilson 1927, Journal of the American Statistical Association 22, 209-212) of as many
     trials as would have the variance of the AUC: a binormal AUC near 1 has at most 4/3 as many as one under no leak.
+    Where scores tie, the shares of pairs won and lost have such bounds each, and half their difference the bounds that
+    these give together (MOVER with correlation: Zou 2007, Psychological Methods 12, 399-413): for a yes or no that of
+    Newcombe (1998), for scores without ties the same as above.
 
     Parameters
     ----------
@@ -105,11 +166,35 @@ def auc_bounds(found: Auc, z_low: float, z_high: float, factor: float = 1.0) -> 
     >>> round(low, 3), round(high, 3)
     (0.48, 0.52)
     """
-    spread = found.value * (1 - found.value)
-    each = max(found.variance / spread if spread > 0 else 0.0, 4 * LEAST_SPREAD * found.null_variance) * factor**2
-    if each <= 0:
-        return found.value, found.value
-    return wilson(found.value / each, 1 / each, z_low)[0], wilson(found.value / each, 1 / each, z_high)[1]
+    ties, least = found.ties, 4 * LEAST_SPREAD * found.null_variance
+    if not ties.share:
+        each = _each(found.value, found.variance, least, 0.0) * factor**2
+        return _bound(found.value, each, z_low)[0], _bound(found.value, each, z_high)[1]
+    won, lost = found.value - ties.share / 2, 1 - found.value - ties.share / 2
+    up, down = (
+        _each(share, variance, least, ties.fewest) * factor**2
+        for share, variance in ((won, ties.wins), (lost, ties.losses))
+    )
+    together = ties.both / sqrt(ties.wins * ties.losses) if ties.wins * ties.losses > 0 else 0.0
+    low = won - _bound(won, up, z_low)[0], _bound(lost, down, z_low)[1] - lost
+    high = _bound(won, up, z_high)[1] - won, lost - _bound(lost, down, z_high)[0]
+    return found.value - _half(low, together), found.value + _half(high, together)
+
+
+def _each(share: float, variance: float, least: float, empty: float) -> float:
+    """Return the variance of a share per ``p (1 - p)``, `empty` at least where it is 0 or 1."""
+    spread = share * (1 - share)
+    return max(variance / spread, least) if spread > TINY else max(empty, least)
+
+
+def _bound(share: float, each: float, z: float) -> tuple[float, float]:
+    return wilson(share / each, 1 / each, z) if each > 0 else (share, share)
+
+
+def _half(ways: tuple[float, float], together: float) -> float:
+    """Return how far half the difference of two shares may lie off, given how far each may and their correlation."""
+    first, second = ways
+    return sqrt(max(0.0, first * first - 2 * together * first * second + second * second)) / 2
 
 
 def _grouped_variance(parts: Floats, units: Places) -> float:
@@ -126,6 +211,7 @@ def stratified_auc(scores: Floats, member: Flags, strata: Places, units: Places 
     For folds of one size that is the plain mean.
     """
     total = value = variance = null = independent = 0.0
+    ties = np.zeros(5)
     for stratum in np.unique(strata):
         here = strata == stratum
         mine, others = here & member, here & ~member
@@ -139,10 +225,13 @@ def stratified_auc(scores: Floats, member: Flags, strata: Places, units: Places 
         variance += weight**2 * part.variance
         independent += weight**2 * part.variance / part.design
         null += weight**2 * part.null_variance
+        tied = part.ties.times(weight**2)
+        ties += np.array([weight * tied.share, tied.wins, tied.losses, tied.both, tied.fewest])
     if not total:
         return Auc(0.5, 0.25, 0.25)
     design = variance / independent if independent > 0 else 1.0
-    return Auc(value / total, variance / total**2, null / total**2, design)
+    ties[0] *= total
+    return Auc(value / total, variance / total**2, null / total**2, design, Ties(*(ties / total**2).tolist()))
 
 
 def fold_ranks(scores: Floats, fold: Places, rng: np.random.Generator) -> Floats:
