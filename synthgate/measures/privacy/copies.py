@@ -14,12 +14,13 @@ import numpy as np
 
 from synthgate.catalogue import Options, measure
 from synthgate.findings import Estimate, Json, Ledger, Measured, Measurement, Position
+from synthgate.measures.privacy.apart import apart_copies
 from synthgate.measures.privacy.audit import audit_drift, audit_stage, unfair
 from synthgate.measures.privacy.encodings import Encoding, encode, is_among
 from synthgate.measures.privacy.excess import Excess, against_coincidence, against_holdout
 from synthgate.measures.privacy.inference import Flags, shown
 from synthgate.measures.privacy.kin import kin_copies
-from synthgate.measures.privacy.near import Allowed, near_copies, surest_near
+from synthgate.measures.privacy.near import NEAR_ALPHA, Allowed, near_copies, surest_near
 from synthgate.measures.privacy.sides import Sides, copies_found, split_sides
 from synthgate.measures.privacy.values import Allowance, bound, id_leaks, value_leaks
 from synthgate.sample import Sample
@@ -102,7 +103,7 @@ def _near(encoding: Encoding, sides: Sides, allowed: Allowed) -> list[Measured]:
     """Test near copies against the holdout, and where that is small or missing against the training rows too."""
     if encoding.holdout is None or not len(sides.training) or not len(sides.holdout):
         return [kin_copies(encoding, sides)]
-    found = near_copies(encoding, sides, allowed)
+    found = [*near_copies(encoding, sides, allowed), *apart_copies(encoding, sides, allowed, NEAR_ALPHA)]
     if len(sides.training) <= SMALL_HOLDOUT * len(sides.holdout) or any(_is_accused(f) for f in found):
         return found
     other = kin_copies(encoding, sides)

@@ -92,6 +92,8 @@ class Column:
         both sides, so that the drift attack learns nothing of the synthetic rows from them.
     counts : int64 array of shape (card,)
         Frequency of each code over the pool.
+    settled : int64 array of shape (card,), or None
+        For numbers the code of the nearest value that real rows have; else codes stand for themselves.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Column:
     bins: NDArray[np.int32]
     tree: NDArray[np.float32]
     counts: NDArray[np.int64]
+    settled: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,9 +245,10 @@ def _encode_column(
     if role.is_continuous:
         mine = np.concatenate([np.full(side.rows, at == 1) for at, side in enumerate(sides)])
         if role is Role.DATETIME:
-            return _encode_numbers(name, role, _round_dates(_round_dates(raw, real_rows), mine))
+            return _encode_numbers(name, role, _round_dates(_round_dates(raw, real_rows), mine), real_rows)
         rounded = _round(raw, sample.decimals.get(name, 15))
-        return _encode_numbers(name, role, _round(rounded, _decimals(rounded[mine], sample.decimals.get(name, 15))))
+        places = _decimals(rounded[mine], sample.decimals.get(name, 15))
+        return _encode_numbers(name, role, _round(rounded, places), real_rows)
     card = len(sample.dictionaries[name]) + 1
     codes = np.where(raw < 0, card - 1, same_text(sample.dictionaries[name])[raw])
     counts = np.bincount(codes, minlength=card)
@@ -313,7 +317,9 @@ def _round_dates(values: Floats, real_rows: NDArray[np.bool_]) -> Floats:
     return values
 
 
-def _encode_numbers(name: str, role: Role, values: Floats) -> tuple[Column, Ints, list[NDArray[np.float32]]]:
+def _encode_numbers(
+    name: str, role: Role, values: Floats, real_rows: NDArray[np.bool_]
+) -> tuple[Column, Ints, list[NDArray[np.float32]]]:
     found = rank(values)
     codes, counts, ranks = found.codes, found.counts, found.ranks
     card = len(counts)
@@ -327,11 +333,26 @@ def _encode_numbers(name: str, role: Role, values: Floats) -> tuple[Column, Ints
         bins=coarse.astype(np.int32),
         tree=ranks.astype(np.float32),
         counts=counts,
+        settled=_settled(values, codes, card, real_rows),
     )
     block = [np.nan_to_num(ranks - 0.5)[codes].astype(np.float32)]
     if counts[-1]:
         block.append((codes == card - 1).astype(np.float32))
     return column, narrow(codes, card), block
+
+
+def _settled(values: Floats, codes: Ints, card: int, real_rows: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return for each code that of the nearest value real rows have, the lower of two; missing stands for itself."""
+    value, is_real = np.full(card, np.nan), np.zeros(card, np.bool_)
+    value[codes], is_real[codes[real_rows]] = values, True
+    known = np.flatnonzero(is_real & ~np.isnan(value))
+    settled = np.arange(card)
+    if len(known):
+        after = np.clip(np.searchsorted(value[known], value), 1, max(1, len(known) - 1))
+        before, after = known[after - 1], known[np.minimum(after, len(known) - 1)]
+        nearest = np.where(value - value[before] <= value[after] - value, before, after)
+        settled = np.where(np.isnan(value), settled, nearest)
+    return settled
 
 
 def rank_bins(ranks: Floats) -> NDArray[np.int64]:

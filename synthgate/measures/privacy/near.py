@@ -206,7 +206,7 @@ def _strongest(ranking: Ranking, pool: Pool, sides: Sides, allowed: Allowed, lea
         here = np.bincount(strata[:k], minlength=totals.shape[1])
         spent = alpha / ((i + 1) * (i + 2))
         excess = against_strata(int(of_training[:k].sum()), here, totals, spent)
-        tried.append((*_judged(excess, k, least_ratio, spent), k, spent))
+        tried.append((*judged(excess, k, least_ratio, spent), k, spent))
     strict, excess, k, spent = max(tried, key=lambda t: (t[0], t[1].proven, -t[1].p / t[3]))
     return _told(ranking, (strict, excess, k, spent), sides, allowed)
 
@@ -222,10 +222,21 @@ def surest_near(subjects: Places | tuple[int, int]) -> int:
     return surest_run(np.asarray(subjects), NEAR_ALPHA / RANKINGS / 2)
 
 
-def _judged(excess: Excess, k: int, least_ratio: float, alpha: float) -> tuple[bool, Excess]:
+def judged(excess: Excess, k: int, least_ratio: float, alpha: float) -> tuple[bool, Excess]:
     """Tell whether rows are named too one-sidedly for a good fit, else deduct what a good fit alone explains.
 
     The p-value is exact, and sharper than the bound beside a small holdout: where it shows copies, one is there.
+
+    Parameters
+    ----------
+    excess : Excess
+        Of :func:`against_strata`.
+    k : int
+        Real rows named.
+    least_ratio : float
+        How many times more often than by chance training rows must be named, by the lower bound.
+    alpha : float
+        Error of the test, in (0, 1).
     """
     others, expected_others = k - excess.hits, k - excess.expected
     one_sided = excess.hits * expected_others >= STRICT_RATIO * others * excess.expected
