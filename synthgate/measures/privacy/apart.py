@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgate.findings import Measured
-from synthgate.measures.privacy.encodings import Encoding, Ints, Rows, is_among
+from synthgate.measures.privacy.encodings import Encoding, Ints, Rows, encode, is_among
 from synthgate.measures.privacy.excess import Excess, against_strata
 from synthgate.measures.privacy.inference import Flags, rounded, shown
 from synthgate.measures.privacy.near import Allowed, judged
 from synthgate.measures.privacy.sides import Sides, copies_found
+from synthgate.roles import Role
+from synthgate.sample import Sample
 from synthgate.threads import spread
 
 MOST_CELLS = 3e7
@@ -45,7 +47,7 @@ class Met:
     subjects: tuple[int, int]
 
 
-def apart_copies(encoding: Encoding, sides: Sides, allowed: Allowed, alpha: float) -> list[Measured]:
+def apart_copies(sample: Sample, sides: Sides, allowed: Allowed, alpha: float) -> list[Measured]:
     """Test copies but for one column, each column in turn, and return the test that shows most.
 
     Synthetic rows that equal no real row exactly count. Their numbers stand for the nearest value that real rows have,
@@ -54,16 +56,17 @@ def apart_copies(encoding: Encoding, sides: Sides, allowed: Allowed, alpha: floa
 
     Parameters
     ----------
-    encoding : Encoding
+    sample : Sample
         With a holdout.
     sides : Sides
     allowed : Allowed
     alpha : float
         Error of all tests together, in (0, 1).
     """
+    encoding = encode(sample)
     if len(encoding.columns) < LEAST_COLUMNS:
         return []
-    tests = meet(encoding)
+    tests = meet(encoding, respelled(sample, encoding))
     spent = alpha / len(tests)
     tried: list[tuple[bool, Excess, Met]] = []
     for met in tests:
@@ -83,18 +86,41 @@ def apart_copies(encoding: Encoding, sides: Sides, allowed: Allowed, alpha: floa
     return [replace(made, details=details)]
 
 
-def meet(encoding: Encoding) -> list[Met]:
+def respelled(sample: Sample, encoding: Encoding) -> Flags:
+    """Tell which synthetic rows hold a text in a spelling that no real row has: in capitals, with more white space."""
+    found = np.zeros(len(encoding.synthetic), np.bool_)
+    real = [side for side in (sample.real, sample.holdout) if side is not None]
+    for column in encoding.columns:
+        if column.ranks is None and column.role is not Role.VECTOR:
+            seen = np.zeros(len(sample.dictionaries[column.name]) + 1, np.bool_)
+            for side in real:
+                seen[side.columns[column.name]] = True
+            # missing is code -1, which is no spelling
+            seen[-1] = True
+            found |= ~seen[sample.synthetic.columns[column.name]]
+    return found[encoding.synthetic.place]
+
+
+def meet(encoding: Encoding, changed: Flags) -> list[Met]:
     """Count the real rows that a synthetic row equals in all columns, and in all but each one.
 
-    Synthetic rows that equal a real row of either side exactly are left out, which others are met by chance; of very
+    Synthetic rows that equal a real row of either side exactly are left out, since fresh rows do so by chance; of very
     large tables a random part is taken, about 30 million cells.
+
+    Parameters
+    ----------
+    encoding : Encoding
+        With a holdout.
+    changed : bool array, shape (synthetic rows,)
+        Rows that equal a real one up to the spelling of a text at most.
     """
     real, holdout = encoding.real, encoding.holdout
     if holdout is None:
         raise ValueError("copies but for one column need a holdout")
     width = len(encoding.columns)
-    synthetic = encoding.synthetic.take(slice(0, max(1, int(MOST_CELLS / width))))
-    synthetic = synthetic.take(~(is_among(synthetic, real) | is_among(synthetic, holdout)))
+    some = slice(0, max(1, int(MOST_CELLS / width)))
+    synthetic = encoding.synthetic.take(some)
+    synthetic = synthetic.take(changed[some] | ~(is_among(synthetic, real) | is_among(synthetic, holdout)))
     sides = (real, holdout, synthetic)
     whole = [_sum(encoding, rows) for rows in sides]
     groups = (real.groups, holdout.groups) if encoding.grouped_by is not None else None

@@ -61,7 +61,7 @@ def assess(
     if not len(encoding.real) or not len(encoding.synthetic) or not (encoding.columns or ids):
         return Measurement.missing("no column varies on the two sides, so there is nothing that could be copied")
     limits = (max_share, max_rare_share, max_value_share)
-    findings = _copies(encoding, limits)
+    findings = _copies(sample, encoding, limits)
     if encoding.holdout is not None and any(_is_accused(f) for f in (*findings, *ids)):
         doubted = unfair(sample)
         if doubted is not None:
@@ -83,11 +83,11 @@ def assess(
     )
 
 
-def _copies(encoding: Encoding, limits: tuple[float, float, float]) -> list[Measured]:
+def _copies(sample: Sample, encoding: Encoding, limits: tuple[float, float, float]) -> list[Measured]:
     """Test exact copies, values and near copies, in this order."""
     if not encoding.columns:
         return []
-    return [*_exactly(encoding, limits), *_near(encoding, split_sides(encoding), Allowed(limits[0], limits[1]))]
+    return [*_exactly(encoding, limits), *_near(sample, encoding, Allowed(limits[0], limits[1]))]
 
 
 def _exactly(encoding: Encoding, limits: tuple[float, float, float]) -> list[Measured]:
@@ -99,11 +99,12 @@ def _exactly(encoding: Encoding, limits: tuple[float, float, float]) -> list[Mea
     ]
 
 
-def _near(encoding: Encoding, sides: Sides, allowed: Allowed) -> list[Measured]:
+def _near(sample: Sample, encoding: Encoding, allowed: Allowed) -> list[Measured]:
     """Test near copies against the holdout, and where that is small or missing against the training rows too."""
+    sides = split_sides(encoding)
     if encoding.holdout is None or not len(sides.training) or not len(sides.holdout):
         return [kin_copies(encoding, sides)]
-    found = [*near_copies(encoding, sides, allowed), *apart_copies(encoding, sides, allowed, NEAR_ALPHA)]
+    found = [*near_copies(encoding, sides, allowed), *apart_copies(sample, sides, allowed, NEAR_ALPHA)]
     if len(sides.training) <= SMALL_HOLDOUT * len(sides.holdout) or any(_is_accused(f) for f in found):
         return found
     other = kin_copies(encoding, sides)
