@@ -18,6 +18,7 @@ from synthgate.measures.privacy import copies, kin, near
 from synthgate.measures.privacy.encodings import encode
 from synthgate.measures.privacy.near import dcr_share
 from synthgate.measures.privacy.sides import split_sides
+from synthgate.measures.privacy.slices import Slice
 from synthgate.sample import Sample
 
 MakeSample = Callable[..., Sample]
@@ -294,10 +295,58 @@ def test_the_surest_run_shows_near_copies_beside_any_holdout(make_sample: MakeSa
         pool = near.make_pool(sides)
         training = np.flatnonzero(pool.is_training)
         for named, expected in ((near.surest_near((1000, rows)), 0), (near.surest_near((1000, rows)) - 1, -1)):
-            one = near.Ranking("name {}", training[:named], 1.0)
-            found = near._strongest(one, pool, sides, near.Allowed(0.002, 0.0), near.LEAST_RATIO)
+            one = near.Ranking("name {}", training[:named], np.arange(named), 1.0)
+            limits = (sides, near.Allowed(0.002, 0.0))
+            found = near._strongest(one, pool, near._totals(pool), limits, near.LEAST_RATIO)
             assert found.estimate is not None
             assert np.sign(found.estimate.value) - 1 == expected
+
+
+def test_a_group_is_seen_among_its_like_where_the_whole_list_hides_it(make_sample: MakeSample):
+    sample = make_sample(population(1500, 1), population(1500, 3), population(1500, 2))
+    sides = split_sides(encode(sample))
+    pool = near.make_pool(sides)
+    rng = np.random.default_rng(4)
+    training, at = np.flatnonzero(pool.is_training), rng.permutation(len(pool.rows))[:1500]
+    group = rng.permutation(1500)[:60]
+    leaky = at.copy()
+    leaky[group] = rng.permutation(training)[:60]
+    limits = (sides, near.Allowed(0.002, 0.0))
+    kinds = [Slice(f"kind {k}", ("kind",), np.isin(np.arange(1500), rows)) for k, rows in enumerate((group, group + 1))]
+    for named, expected in ((at, 0), (leaky, 1)):
+        ranking = near.Ranking("name {}", named, np.arange(1500), 1.0)
+        whole = near._strongest(ranking, pool, near._totals(pool), limits, near.LEAST_RATIO)
+        assert whole.estimate is not None
+        assert whole.estimate.value == 0
+        (found,) = near._in_kinds([ranking], kinds, pool, limits)
+        assert found.estimate is not None
+        assert np.sign(found.estimate.value) == expected
+        assert not expected or "kind 0" in (found.message or "")
+
+
+def earners(rows: int, seed: int) -> pa.Table:
+    """Draw people of few kinds with one fine number, of which many lie close to each other."""
+    rng = np.random.default_rng(seed)
+    school = rng.integers(8, 18, rows)
+    return pa.table(
+        {
+            "wage": np.exp(5 + 0.05 * school + rng.normal(0, 0.7, rows)).round(2),
+            "school": school,
+            "years": rng.integers(0, 40, rows),
+            "region": rng.choice(["north", "south", "west"], rows),
+            "city": rng.choice(["yes", "no"], rows),
+        }
+    )
+
+
+def test_the_highest_numbers_moved_a_little_are_found(make_sample: MakeSample):
+    real, fresh, holdout = (earners(4000, seed) for seed in (1, 2, 3))
+    rng = np.random.default_rng(0)
+    for people, expected in ((real, Status.FAIL), (holdout, Status.PASS)):
+        top = people.take(pa.array(np.argsort(-people["wage"].to_numpy())[:40]))
+        wage = (top["wage"].to_numpy() + rng.normal(0, 2, 40)).round(2)
+        leaky = pa.concat_tables([top.set_column(0, "wage", pa.array(wage)), fresh.slice(40)])
+        assert judged(copies.assess(make_sample(real, leaky, holdout)))["near_copies"] is expected
 
 
 def redrawn(rows: pa.Table, others: pa.Table, names: list[str]) -> pa.Table:

@@ -21,7 +21,7 @@ from synthgate.gatefile import load_gate
 from synthgate.judging import judge
 from synthgate.measures.privacy import criteria, singling_out
 from synthgate.measures.privacy.encodings import encode
-from synthgate.measures.privacy.links import NEAR_RANK, find_links, halve
+from synthgate.measures.privacy.links import NEAR_RANK, best_fit, find_links, fit_of, halve
 from synthgate.measures.privacy.risk import Tried, counted, risk
 from synthgate.sample import Sample
 
@@ -309,3 +309,28 @@ def test_a_risk_misses_the_truth_hardly_more_often_than_it_says(rows: tuple[int,
             law = np.outer(binom.pmf(np.arange(n + 1), n, main), binom.pmf(np.arange(m + 1), m, control))
             assert law[low > truth + 1e-12].sum() <= most
             assert law[high < truth - 1e-12].sum() <= most
+
+
+@pytest.mark.slow
+def test_intervals_hold_from_rows_to_risk(make_sample: MakeSample, monkeypatch: pytest.MonkeyPatch):
+    # 5 % instead of 0.1 % a side, so that misses can be counted
+    monkeypatch.setattr("synthgate.measures.privacy.risk.ERROR", 0.05)
+    runs, missed = 100, np.zeros((len(ASSESS), 2))
+    for seed in range(runs):
+        sample = make_sample(*(population(300, 10 * seed + k) for k in range(3)))
+        for k, assess in enumerate(ASSESS):
+            score = assess(sample).score
+            assert score is not None
+            missed[k] += (score.low > 0, score.high < 0)
+    # 5 are expected a side; 13 or more come once in 700 runs
+    assert missed.max() < 13
+
+
+def test_the_best_fit_is_the_best_of_all_pairs(make_sample: MakeSample):
+    encoding = encode(make_sample(population(60, 1), population(50, 2), population(40, 3)))
+    best = best_fit(encoding.real, encoding.synthetic, encoding)
+    pairs = [
+        fit_of(encoding.real, encoding.synthetic.take(np.full(len(encoding.real), k)), encoding)
+        for k in range(len(encoding.synthetic))
+    ]
+    assert best == pytest.approx(np.max(pairs, axis=0), rel=1e-4)

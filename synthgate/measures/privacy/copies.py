@@ -22,6 +22,7 @@ from synthgate.measures.privacy.inference import Flags, shown
 from synthgate.measures.privacy.kin import kin_copies
 from synthgate.measures.privacy.near import NEAR_ALPHA, Allowed, near_copies, surest_near
 from synthgate.measures.privacy.sides import Sides, copies_found, split_sides
+from synthgate.measures.privacy.slices import synthetic_kinds
 from synthgate.measures.privacy.values import Allowance, bound, id_leaks, value_leaks
 from synthgate.sample import Sample
 
@@ -104,7 +105,11 @@ def _near(sample: Sample, encoding: Encoding, allowed: Allowed) -> list[Measured
     sides = split_sides(encoding)
     if encoding.holdout is None or not len(sides.training) or not len(sides.holdout):
         return [kin_copies(encoding, sides)]
-    found = [*near_copies(encoding, sides, allowed), *apart_copies(sample, sides, allowed, NEAR_ALPHA)]
+    kinds = synthetic_kinds(encoding, sides.synthetic, sample)
+    found = [
+        *near_copies(encoding, sides, allowed, kinds=kinds),
+        *apart_copies(sample, sides, allowed, NEAR_ALPHA),
+    ]
     if len(sides.training) <= SMALL_HOLDOUT * len(sides.holdout) or any(_is_accused(f) for f in found):
         return found
     other = kin_copies(encoding, sides)
@@ -123,7 +128,7 @@ def _near_in_drift(
     if drift.is_clustered or drift.is_apart or encoding.grouped_by is not None or not encoding.columns:
         return [_undecided(doubted)]
     drifted = (audit_stage(sample).panel, drift.deciles)
-    found = near_copies(encoding, split_sides(encoding), Allowed(limits[0], limits[1]), drifted)
+    found = near_copies(encoding, split_sides(encoding), Allowed(limits[0], limits[1]), drifted=drifted)
     accused = [
         replace(f, message=f"{f.message}; compared within tenths of what tells the two apart, since {doubted}")
         for f in found

@@ -123,6 +123,20 @@ def best_fit(queries: Rows, targets: Rows, encoding: Encoding) -> Floats:
     return best
 
 
+def fit_of(queries: Rows, partners: Rows, encoding: Encoding) -> Floats:
+    """Return how well each query fits its own partner over all cells, in nats."""
+    total = np.zeros(len(queries))
+    for column, mine, theirs in zip(encoding.columns, queries.codes, partners.codes, strict=True):
+        share = np.maximum(1, column.counts) / column.counts.sum()
+        gain = np.where(mine == theirs, -np.log(share)[mine], 0.0)
+        if column.ranks is not None:
+            apart = np.abs(column.ranks[mine] - column.ranks[theirs])
+            near = -np.log(np.minimum(1.0, 2 * np.nan_to_num(apart, nan=1.0) + share[mine]))
+            gain = np.where(mine == theirs, gain, near)
+        total += gain
+    return total
+
+
 def _fit(queries: Rows, target: _Target, scales: Sequence[_Scale], best: Floats, block: Ints) -> None:
     costs = np.empty((len(scales), target.rows), np.float32)
     for i in block:

@@ -19,20 +19,22 @@ from synthgate.measures.privacy.attacks import agreement_weights
 from synthgate.measures.privacy.encodings import Encoding, Floats, Rows, is_among
 from synthgate.measures.privacy.excess import LEAST_HITS, Excess, against_strata, surest_run
 from synthgate.measures.privacy.inference import Flags, Places, rounded, shown
+from synthgate.measures.privacy.links import fit_of
 from synthgate.measures.privacy.neighbours import agreement_index, distance_index, lead_of_best, nearest
 from synthgate.measures.privacy.panel import Panel, join
 from synthgate.measures.privacy.sides import Sides, copies_found
+from synthgate.measures.privacy.slices import Slice
 
 NEAR_ROWS = (10_000, 15_000)
 NEAR_PAIRS = 7.5e8
-NEAR_ALPHA = 5e-4
+NEAR_ALPHA = 6.25e-4
 NEXT = 5
 STEP = 1.4
 MOST_NAMED = 0.2
 LEAST_RATIO = 1.25
 DRIFTED_RATIO = 2.0
 STRICT_RATIO = 4.0
-RANKINGS = 4
+RANKINGS = 5
 ROUNDED = 6
 
 
@@ -67,12 +69,15 @@ class Ranking:
         What the synthetic rows do to the real rows, {}.
     at : int64 array
         Places in the pool, with repetitions.
+    by : int64 array
+        The synthetic row that names each, by its place among the different ones.
     scale : float
         Synthetic rows for each one asked.
     """
 
     words: str
     at: Places
+    by: Places
     scale: float
 
 
@@ -93,9 +98,14 @@ class Allowed:
 
 
 def near_copies(
-    encoding: Encoding, sides: Sides, allowed: Allowed, drifted: tuple[Panel, Places] | None = None
+    encoding: Encoding,
+    sides: Sides,
+    allowed: Allowed,
+    *,
+    kinds: Sequence[Slice] = (),
+    drifted: tuple[Panel, Places] | None = None,
 ) -> list[Measured]:
-    """Test near copies by four rankings, and return the share of nearest rows for comparison.
+    """Test near copies by five rankings, and return the share of nearest rows for comparison.
 
     Parameters
     ----------
@@ -103,6 +113,9 @@ def near_copies(
     sides : Sides
         Each with a row at least.
     allowed : Allowed
+    kinds : sequence of Slice
+        Kinds of different synthetic rows, each of which is looked at by itself too: a group that alone was memorised
+        stands at the top of what its like name, not of what all rows name.
     drifted : tuple of Panel and int64 array, or None
         Where the holdout is no random part: the queried real rows and the stratum of each. Rows are then compared
         within strata, only those of the panel count, and by the lower bound they must be training rows at least twice
@@ -111,8 +124,9 @@ def near_copies(
     pool = make_pool(sides, drifted)
     ranked, share = _rank(encoding, sides, pool)
     least = LEAST_RATIO if drifted is None else DRIFTED_RATIO
-    found = [_strongest(one, pool, sides, allowed, least) for one in ranked]
-    return [*found, *share]
+    totals = _totals(pool)
+    found = [_strongest(one, pool, totals, (sides, allowed), least) for one in ranked]
+    return [*found, *share, *_in_kinds(ranked, kinds, pool, (sides, allowed))]
 
 
 def make_pool(sides: Sides, drifted: tuple[Panel, Places] | None = None) -> Pool:
@@ -139,15 +153,19 @@ def _rank(encoding: Encoding, sides: Sides, pool: Pool) -> tuple[list[Ranking], 
     rankings: list[Ranking] = []
     share: list[Measured] = []
     other = ~(is_among(sides.synthetic, encoding.real) | is_among(sides.synthetic, encoding.holdout or encoding.real))
-    inexact = asked.take(other[: len(asked)])
-    if len(inexact):
+    by = np.flatnonzero(other[: len(asked)])
+    if len(by):
+        inexact = asked.take(by)
         distances, at = nearest(inexact, distance_index(pool.rows, encoding), 1 + NEXT)
-        rankings += _ranked(by_distance(distances), at[:, 0], float(other.sum()) / len(inexact))
+        scale = float(other.sum()) / len(by)
+        rankings += _ranked(by_distance(distances), at[:, 0], by, scale)
+        rankings += _ranked(*by_fit(inexact, pool.rows, at, encoding), by, scale)
         votes = np.bincount(at[:, 0], minlength=len(pool.rows)).astype(np.float64)
         share.append(dcr_share(votes, pool.is_training[pool.subject]))
     weights = agreement_weights(encoding, asked, pool.rows)
     score, best, lead = lead_of_best(asked, agreement_index(pool.rows, encoding), weights)
-    rankings += _ranked(by_agreement(score, lead), best, len(sides.synthetic) / len(asked))
+    scale = len(sides.synthetic) / len(asked)
+    rankings += _ranked(by_agreement(score, lead), best, np.arange(len(asked)), scale)
     return rankings, share
 
 
@@ -156,9 +174,10 @@ def most_asked(real_rows: int) -> int:
     return int(min(NEAR_ROWS[1], max(NEAR_ROWS[0], NEAR_PAIRS / max(1, real_rows))))
 
 
-def _ranked(orders: Sequence[tuple[str, Floats]], at: Places, scale: float) -> Iterator[Ranking]:
+def _ranked(orders: Sequence[tuple[str, Floats]], at: Places, by: Places, scale: float) -> Iterator[Ranking]:
     for words, suspicion in orders:
-        yield Ranking(words, at[np.argsort(suspicion, kind="stable")], scale)
+        order = np.argsort(suspicion, kind="stable")
+        yield Ranking(words, at[order], by[order], scale)
 
 
 def by_distance(distances: Floats) -> list[tuple[str, Floats]]:
@@ -181,6 +200,25 @@ def by_distance(distances: Floats) -> list[tuple[str, Floats]]:
     return [("lie closest to {}", nearest_one), ("lie closest to {}, as measured by the next rows", against)]
 
 
+def by_fit(queries: Rows, real: Rows, at: Places, encoding: Encoding) -> tuple[list[tuple[str, Floats]], Places]:
+    """Return the order of suspicion of how unlikely a random row fits the best of the nearest rows as well, and which.
+
+    An unusual row that was moved a little lies no closer than others in the crowd, but few rows lie as close to
+    its values.
+
+    Parameters
+    ----------
+    queries, real : Rows
+    at : int64 array, shape (queries, nearest)
+        Places of the nearest real rows.
+    encoding : Encoding
+    """
+    fits = np.stack([fit_of(queries, real.take(near), encoding) for near in at.T], axis=1).round(ROUNDED)
+    best = fits.argmax(axis=1)
+    each = np.arange(len(queries))
+    return [("share, or nearly share, the most unusual cells with {}", -fits[each, best])], at[each, best]
+
+
 def by_agreement(score: Floats, lead: Floats) -> list[tuple[str, Floats]]:
     """Return two orders of suspicion: the surprisal of the cells shared with the best row, and its lead."""
     return [
@@ -189,26 +227,78 @@ def by_agreement(score: Floats, lead: Floats) -> list[tuple[str, Floats]]:
     ]
 
 
-def _strongest(ranking: Ranking, pool: Pool, sides: Sides, allowed: Allowed, least_ratio: float) -> Measured:
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """The first rows of a list, tested.
+
+    Attributes
+    ----------
+    strict : bool
+        Whether no good fit explains them.
+    excess : Excess
+    named : int
+        Length of the list.
+    alpha : float
+        Error of this test.
+    """
+
+    strict: bool
+    excess: Excess
+    named: int
+    alpha: float
+
+    @property
+    def strength(self) -> tuple[bool, float, float]:
+        """What tests are compared by."""
+        return self.strict, self.excess.proven, -self.excess.p / self.alpha
+
+
+def _strongest(
+    ranking: Ranking, pool: Pool, totals: Places, limits: tuple[Sides, Allowed], least_ratio: float
+) -> Measured:
+    """Test the first rows named, at several lengths of the list, and return the test that shows most."""
+    tested = _test(ranking.at, pool, totals, NEAR_ALPHA / RANKINGS, least_ratio)
+    return _told(ranking, tested, *limits)
+
+
+def _test(at: Places, pool: Pool, totals: Places, alpha: float, least_ratio: float) -> Tested:
     """Test the first rows named, at several lengths of the list, and return the test that shows most.
 
     The error is spent on the lengths as ``1 / ((i + 1) (i + 2))``: half of it on the shortest that can show
     anything, since a leak of many needs little.
     """
-    named = _first_named(pool.subject[ranking.at])
+    named = _first_named(pool.subject[at])
     named = named[pool.stratum[named] >= 0]
     of_training, strata = pool.is_training[named], pool.stratum[named]
-    totals = _totals(pool)
-    alpha = NEAR_ALPHA / RANKINGS
-    first = surest_near(totals.sum(axis=1))
-    tried: list[tuple[bool, Excess, int, float]] = []
+    first = surest_run(totals.sum(axis=1), alpha / 2)
+    tried: list[Tested] = []
     for i, k in enumerate(lengths(first, len(named))):
         here = np.bincount(strata[:k], minlength=totals.shape[1])
         spent = alpha / ((i + 1) * (i + 2))
         excess = against_strata(int(of_training[:k].sum()), here, totals, spent)
-        tried.append((*judged(excess, k, least_ratio, spent), k, spent))
-    strict, excess, k, spent = max(tried, key=lambda t: (t[0], t[1].proven, -t[1].p / t[3]))
-    return _told(ranking, (strict, excess, k, spent), sides, allowed)
+        tried.append(Tested(*judged(excess, k, least_ratio, spent), k, spent))
+    return max(tried, key=lambda one: one.strength)
+
+
+def _in_kinds(
+    ranked: Sequence[Ranking], kinds: Sequence[Slice], pool: Pool, limits: tuple[Sides, Allowed]
+) -> list[Measured]:
+    """Test what synthetic rows of each kind name, and return the test that shows most."""
+    totals = _totals(pool)
+    alpha = NEAR_ALPHA / (RANKINGS * max(1, len(kinds)))
+    best: tuple[Tested, Ranking, Slice] | None = None
+    for ranking in ranked:
+        for kind in kinds:
+            at = ranking.at[kind.kept[ranking.by]]
+            if len(at):
+                tested = _test(at, pool, totals, alpha, LEAST_RATIO)
+                if best is None or tested.strength > best[0].strength:
+                    best = tested, ranking, kind
+    if best is None:
+        return []
+    tested, ranking, kind = best
+    among = replace(ranking, words=f"among the {kind.words} {ranking.words}")
+    return [replace(_told(among, tested, *limits), columns=kind.columns)]
 
 
 def surest_near(subjects: Places | tuple[int, int]) -> int:
@@ -246,17 +336,17 @@ def judged(excess: Excess, k: int, least_ratio: float, alpha: float) -> tuple[bo
     return False, excess if excess.ratio >= least_ratio else replace(excess, proven=0.0)
 
 
-def _told(ranking: Ranking, tried: tuple[bool, Excess, int, float], sides: Sides, allowed: Allowed) -> Measured:
-    strict, excess, k, spent = tried
-    words = ranking.words.format("them")
+def _told(ranking: Ranking, tested: Tested, sides: Sides, allowed: Allowed) -> Measured:
+    excess, k = tested.excess, tested.named
+    words = ranking.words.replace("{}", "them")
     message = (
         f"of the first {k:,} real {sides.unit} in the order in which synthetic rows {words}, {shown(excess.hits)} are "
         f"training {sides.unit} and {shown(k - excess.hits)} of the holdout"
     )
     scale = sides.scale / (ranking.scale if sides.grouped_by is None else 1.0)
-    limit = allowed.strict_share if strict else allowed.share
-    made = copies_found("near_copies", message, excess, scale, limit, spent)
-    adjusted = min(1.0, excess.p * NEAR_ALPHA / spent)
+    limit = allowed.strict_share if tested.strict else allowed.share
+    made = copies_found("near_copies", message, excess, scale, limit, tested.alpha)
+    adjusted = min(1.0, excess.p * NEAR_ALPHA / tested.alpha)
     return replace(made, details={**made.details, "level": words, "named": k, "p_adjusted": rounded(adjusted, 5)})
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from math import sqrt
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import numpy as np
 from synthgate.errors import UsageError
 from synthgate.findings import Estimate, Json, Limit, Measured
 from synthgate.measures.privacy.attacks import Stage
-from synthgate.measures.privacy.encodings import Column, Floats, Ints
+from synthgate.measures.privacy.encodings import Column, Encoding, Floats, Ints, Rows
 from synthgate.measures.privacy.inference import Auc, Flags, Places, rounded, simultaneous_z, stratified_auc
 from synthgate.measures.privacy.panel import Panel
 from synthgate.sample import Sample
@@ -141,6 +142,17 @@ def find_slices(stage: Stage, sample: Sample) -> Iterator[Slice]:
     yield Slice(f"rows with a category that fewer than {RARE:.0%} of the rows have", (), rare)
     for at, column in enumerate(encoding.columns):
         yield from _of_column(column, queries.codes[at], sample)
+
+
+def synthetic_kinds(encoding: Encoding, rows: Rows, sample: Sample) -> list[Slice]:
+    """Return the kinds of rows by value and tail of a column that hold half of the rows at most."""
+    found = (
+        one
+        for at, column in enumerate(encoding.columns)
+        for one in _of_column(column, rows.codes[at], sample)
+        if LEAST <= np.count_nonzero(one.kept) <= len(rows) / 2
+    )
+    return list(islice(found, MOST_SLICES))
 
 
 def _of_column(column: Column, codes: Ints, sample: Sample) -> Iterator[Slice]:
