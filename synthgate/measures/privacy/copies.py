@@ -20,7 +20,7 @@ from synthgate.measures.privacy.encodings import Encoding, encode, is_among
 from synthgate.measures.privacy.excess import Excess, against_coincidence, against_holdout
 from synthgate.measures.privacy.inference import Flags, shown
 from synthgate.measures.privacy.kin import kin_copies
-from synthgate.measures.privacy.near import NEAR_ALPHA, Allowed, near_copies, surest_near
+from synthgate.measures.privacy.near import Allowed, near_copies, surest_near
 from synthgate.measures.privacy.sides import Sides, copies_found, split_sides
 from synthgate.measures.privacy.slices import synthetic_kinds
 from synthgate.measures.privacy.values import Allowance, bound, id_leaks, value_leaks
@@ -108,7 +108,7 @@ def _near(sample: Sample, encoding: Encoding, allowed: Allowed) -> list[Measured
     kinds = synthetic_kinds(encoding, sides.synthetic, sample)
     found = [
         *near_copies(encoding, sides, allowed, kinds=kinds),
-        *apart_copies(sample, sides, allowed, NEAR_ALPHA),
+        *apart_copies(sample, sides, allowed, ROW_ALPHA),
     ]
     if len(sides.training) <= SMALL_HOLDOUT * len(sides.holdout) or any(_is_accused(f) for f in found):
         return found

@@ -28,11 +28,14 @@ from synthgate.measures.privacy.slices import Slice
 NEAR_ROWS = (10_000, 15_000)
 NEAR_PAIRS = 7.5e8
 NEAR_ALPHA = 6.25e-4
+KIND_ALPHA = 1e-4
 NEXT = 5
 STEP = 1.4
 MOST_NAMED = 0.2
+MOST_OF_KIND = 0.5
 LEAST_RATIO = 1.25
 DRIFTED_RATIO = 2.0
+KIND_RATIO = 1.5
 STRICT_RATIO = 4.0
 RANKINGS = 5
 ROUNDED = 6
@@ -261,7 +264,7 @@ def _strongest(
     return _told(ranking, tested, *limits)
 
 
-def _test(at: Places, pool: Pool, totals: Places, alpha: float, least_ratio: float) -> Tested:
+def _test(at: Places, pool: Pool, totals: Places, alpha: float, least_ratio: float, part: float = MOST_NAMED) -> Tested:
     """Test the first rows named, at several lengths of the list, and return the test that shows most.
 
     The error is spent on the lengths as ``1 / ((i + 1) (i + 2))``: half of it on the shortest that can show
@@ -272,7 +275,7 @@ def _test(at: Places, pool: Pool, totals: Places, alpha: float, least_ratio: flo
     of_training, strata = pool.is_training[named], pool.stratum[named]
     first = surest_run(totals.sum(axis=1), alpha / 2)
     tried: list[Tested] = []
-    for i, k in enumerate(lengths(first, len(named))):
+    for i, k in enumerate(lengths(first, len(named), part)):
         here = np.bincount(strata[:k], minlength=totals.shape[1])
         spent = alpha / ((i + 1) * (i + 2))
         excess = against_strata(int(of_training[:k].sum()), here, totals, spent)
@@ -283,22 +286,25 @@ def _test(at: Places, pool: Pool, totals: Places, alpha: float, least_ratio: flo
 def _in_kinds(
     ranked: Sequence[Ranking], kinds: Sequence[Slice], pool: Pool, limits: tuple[Sides, Allowed]
 ) -> list[Measured]:
-    """Test what synthetic rows of each kind name, and return the test that shows most."""
+    """Test what synthetic rows of each kind name, and return the test that shows most.
+
+    How near a good fit comes may differ from kind to kind, so that more is asked than of all rows.
+    """
     totals = _totals(pool)
-    alpha = NEAR_ALPHA / (RANKINGS * max(1, len(kinds)))
+    alpha = KIND_ALPHA / (RANKINGS * max(1, len(kinds)))
     best: tuple[Tested, Ranking, Slice] | None = None
     for ranking in ranked:
         for kind in kinds:
             at = ranking.at[kind.kept[ranking.by]]
             if len(at):
-                tested = _test(at, pool, totals, alpha, LEAST_RATIO)
+                tested = _test(at, pool, totals, alpha, KIND_RATIO, MOST_OF_KIND)
                 if best is None or tested.strength > best[0].strength:
                     best = tested, ranking, kind
     if best is None:
         return []
     tested, ranking, kind = best
     among = replace(ranking, words=f"among the {kind.words} {ranking.words}")
-    return [replace(_told(among, tested, *limits), columns=kind.columns)]
+    return [replace(_told(among, tested, *limits, error=KIND_ALPHA), columns=kind.columns)]
 
 
 def surest_near(subjects: Places | tuple[int, int]) -> int:
@@ -336,7 +342,7 @@ def judged(excess: Excess, k: int, least_ratio: float, alpha: float) -> tuple[bo
     return False, excess if excess.ratio >= least_ratio else replace(excess, proven=0.0)
 
 
-def _told(ranking: Ranking, tested: Tested, sides: Sides, allowed: Allowed) -> Measured:
+def _told(ranking: Ranking, tested: Tested, sides: Sides, allowed: Allowed, *, error: float = NEAR_ALPHA) -> Measured:
     excess, k = tested.excess, tested.named
     words = ranking.words.replace("{}", "them")
     message = (
@@ -346,7 +352,7 @@ def _told(ranking: Ranking, tested: Tested, sides: Sides, allowed: Allowed) -> M
     scale = sides.scale / (ranking.scale if sides.grouped_by is None else 1.0)
     limit = allowed.strict_share if tested.strict else allowed.share
     made = copies_found("near_copies", message, excess, scale, limit, tested.alpha)
-    adjusted = min(1.0, excess.p * NEAR_ALPHA / tested.alpha)
+    adjusted = min(1.0, excess.p * error / tested.alpha)
     return replace(made, details={**made.details, "level": words, "named": k, "p_adjusted": rounded(adjusted, 5)})
 
 
@@ -363,9 +369,9 @@ def _totals(pool: Pool) -> Places:
     return np.stack([np.bincount(pool.stratum[side], minlength=width) for side in sides])
 
 
-def lengths(first: int, named: int) -> Sequence[int]:
-    """Return how many rows of a list to look at: `first`, then about 1.4 times as many, up to a fifth of the list."""
-    most = max(min(first, named), round(MOST_NAMED * named))
+def lengths(first: int, named: int, part: float = MOST_NAMED) -> Sequence[int]:
+    """Return how many rows of a list to look at: `first`, then about 1.4 times as many, up to a part of the list."""
+    most = max(min(first, named), round(part * named))
     found = [min(first, named)]
     while found[-1] < most:
         found.append(min(most, round(found[-1] * STEP + 1)))
