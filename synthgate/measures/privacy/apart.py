@@ -22,7 +22,7 @@ from synthgate.roles import Role
 from synthgate.sample import Sample
 from synthgate.threads import spread
 
-MOST_CELLS = 3e7
+MOST_CELLS = 1e7
 LEAST_COLUMNS = 3
 # good fits of public tables meet training rows up to 1.1 times as often as others
 LEAST_RATIO = 1.1
@@ -105,7 +105,7 @@ def meet(encoding: Encoding, changed: Flags) -> list[Met]:
     """Count the real rows that a synthetic row equals in all columns, and in all but each one.
 
     Synthetic rows that equal a real row of either side exactly are left out, since fresh rows do so by chance; of very
-    large tables a random part is taken, about 30 million cells.
+    large tables a random part is taken, about 10 million cells.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ from synthgate.measures.privacy.encodings import Encoding, encode, is_among
 from synthgate.measures.privacy.excess import Excess, against_coincidence, against_holdout
 from synthgate.measures.privacy.inference import Flags, shown
 from synthgate.measures.privacy.kin import kin_copies
-from synthgate.measures.privacy.near import Allowed, near_copies, surest_near
+from synthgate.measures.privacy.near import Allowed, most_asked, near_copies, surest_near
 from synthgate.measures.privacy.sides import Sides, copies_found, split_sides
 from synthgate.measures.privacy.slices import synthetic_kinds
 from synthgate.measures.privacy.values import Allowance, bound, id_leaks, value_leaks
@@ -105,7 +105,8 @@ def _near(sample: Sample, encoding: Encoding, allowed: Allowed) -> list[Measured
     sides = split_sides(encoding)
     if encoding.holdout is None or not len(sides.training) or not len(sides.holdout):
         return [kin_copies(encoding, sides)]
-    kinds = synthetic_kinds(encoding, sides.synthetic, sample)
+    asked = sides.synthetic.take(slice(0, most_asked(len(sides.training) + len(sides.holdout))))
+    kinds = synthetic_kinds(encoding, asked, sample)
     found = [
         *near_copies(encoding, sides, allowed, kinds=kinds),
         *apart_copies(sample, sides, allowed, ROW_ALPHA),
