@@ -135,14 +135,14 @@ def meet(encoding: Encoding, changed: Flags) -> list[Met]:
 def _met(column: str | None, keys: list[Keys], groups: tuple[Ints, Ints] | None) -> Met:
     """Count the keys, or groups of rows, of one real side only, and those of them that synthetic rows have."""
     different = [np.unique(side) for side in keys]
-    hits, subjects = [], []
+    hits: list[int] = []
+    subjects: list[int] = []
     for side, other in ((0, 1), (1, 0)):
         own = different[side] if groups is None else keys[side]
         kept = ~_among(own, different[other])
         met = kept & _among(own, different[-1])
-        counted = own if groups is None else groups[side]
-        hits.append(len(np.unique(counted[met])))
-        subjects.append(len(np.unique(counted[kept])))
+        for counts, chosen in ((hits, met), (subjects, kept)):
+            counts.append(int(chosen.sum()) if groups is None else len(np.unique(groups[side][chosen])))
     return Met(column, (hits[0], hits[1]), (subjects[0], subjects[1]))
 
 
