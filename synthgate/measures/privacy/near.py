@@ -28,14 +28,14 @@ from synthgate.measures.privacy.slices import Slice
 NEAR_ROWS = (10_000, 15_000)
 NEAR_PAIRS = 7.5e8
 NEAR_ALPHA = 6.25e-4
-KIND_ALPHA = 1e-4
+KIND_ALPHA = 2e-5
 NEXT = 5
 STEP = 1.4
 MOST_NAMED = 0.2
 MOST_OF_KIND = 0.5
 LEAST_RATIO = 1.25
 DRIFTED_RATIO = 2.0
-KIND_RATIO = 1.5
+CLEAR_RATIO = 2.0
 STRICT_RATIO = 4.0
 RANKINGS = 5
 ROUNDED = 6
@@ -286,10 +286,7 @@ def _test(at: Places, pool: Pool, totals: Places, alpha: float, least_ratio: flo
 def _in_kinds(
     ranked: Sequence[Ranking], kinds: Sequence[Slice], pool: Pool, limits: tuple[Sides, Allowed]
 ) -> list[Measured]:
-    """Test what synthetic rows of each kind name, and return the test that shows most.
-
-    How near a good fit comes may differ from kind to kind, so that more is asked than of all rows.
-    """
+    """Test what synthetic rows of each kind name, and return the test that shows most, as a share of that kind."""
     totals = _totals(pool)
     alpha = KIND_ALPHA / (RANKINGS * max(1, len(kinds)))
     best: tuple[Tested, Ranking, Slice] | None = None
@@ -297,13 +294,14 @@ def _in_kinds(
         for kind in kinds:
             at = ranking.at[kind.kept[ranking.by]]
             if len(at):
-                tested = _test(at, pool, totals, alpha, KIND_RATIO, MOST_OF_KIND)
+                tested = _test(at, pool, totals, alpha, LEAST_RATIO, MOST_OF_KIND)
                 if best is None or tested.strength > best[0].strength:
                     best = tested, ranking, kind
     if best is None:
         return []
     tested, ranking, kind = best
-    among = replace(ranking, words=f"among the {kind.words} {ranking.words}")
+    scale = limits[0].scale / max(1, np.count_nonzero(kind.kept))
+    among = replace(ranking, words=f"among the {kind.words} {ranking.words}", scale=scale)
     return [replace(_told(among, tested, *limits, error=KIND_ALPHA), columns=kind.columns)]
 
 
@@ -330,16 +328,18 @@ def judged(excess: Excess, k: int, least_ratio: float, alpha: float) -> tuple[bo
     k : int
         Real rows named.
     least_ratio : float
-        How many times more often than by chance training rows must be named, by the lower bound.
+        How many times more often than by chance training rows must be named, by the lower bound, unless they are named
+        twice as often beyond doubt.
     alpha : float
         Error of the test, in (0, 1).
     """
-    others, expected_others = k - excess.hits, k - excess.expected
-    one_sided = excess.hits * expected_others >= STRICT_RATIO * others * excess.expected
+    odds, even = excess.hits * (k - excess.expected), (k - excess.hits) * excess.expected
     is_shown = excess.p < alpha and excess.hits >= LEAST_HITS
-    if is_shown and one_sided and (least_ratio <= LEAST_RATIO or excess.ratio >= least_ratio):
+    may_be_short = least_ratio <= LEAST_RATIO or excess.ratio >= least_ratio
+    if is_shown and may_be_short and odds >= STRICT_RATIO * even:
         return True, replace(excess, proven=max(1.0, excess.proven))
-    return False, excess if excess.ratio >= least_ratio else replace(excess, proven=0.0)
+    enough = excess.ratio >= least_ratio or (is_shown and may_be_short and odds >= CLEAR_RATIO * even)
+    return False, excess if enough else replace(excess, proven=0.0)
 
 
 def _told(ranking: Ranking, tested: Tested, sides: Sides, allowed: Allowed, *, error: float = NEAR_ALPHA) -> Measured:
