@@ -300,7 +300,7 @@ def _in_kinds(
     if best is None:
         return []
     tested, ranking, kind = best
-    scale = limits[0].scale / max(1, np.count_nonzero(kind.kept))
+    scale = limits[0].scale / max(1, int(kind.kept.sum()))
     among = replace(ranking, words=f"among the {kind.words} {ranking.words}", scale=scale)
     return [replace(_told(among, tested, *limits, error=KIND_ALPHA), columns=kind.columns)]
 
