@@ -12,6 +12,8 @@ from synthgate.counts import GROUPS
 from synthgate.findings import Estimate, Json, Ledger, Measured, Measurement, Skip
 from synthgate.measures.fidelity import accuracy
 from synthgate.measures.fidelity.columns import drifted
+from synthgate.measures.fidelity.three_way import three_way_kept
+from synthgate.measures.parts import kept_in_parts, worst_parts
 from synthgate.measures.triples import MIN_LEVEL_ROWS, Coarse, Joint, Triple, chosen_triples
 from synthgate.statistics.distances import (
     Distance,
@@ -96,19 +98,29 @@ def higher_order(evidence: Evidence, options: Options) -> Measurement:
     score = average(estimates, least=LEAST_MEAN_SCALE, half=half)
     at = score.position.value if score.position else score.value
     judged, more = _findings(joint, triples, scores, estimates)
-    together = int((scores.chance < (1 - LEVEL) / candidates).sum())
+    sure = scores.chance < (1 - LEVEL) / candidates
+    directed, why_not = _directed(evidence, joint, [triples[at] for at in np.flatnonzero(sure)])
     rows = " and ".join(f"{n:,}" for n in joint.rows.values())
+    ledger = _ledger(joint, len(triples), candidates)
     return Measurement(
         reason=(
             f"the joint shares of {len(triples):,} triples lie {at:.0%} of the way from careless to fresh real rows; "
-            f"{together:,} of them depend on each other beyond their pairs in real{more}"
+            f"{int(sure.sum()):,} of them depend on each other beyond their pairs in real{more}"
         ),
-        findings=(*judged, *accuracy.findings(evidence)),
+        findings=(*judged, *directed, *accuracy.findings(evidence)),
         score=score,
-        ledger=_ledger(joint, len(triples), candidates),
+        ledger=Ledger(ledger.scored, (*ledger.skipped, *why_not)),
         power=_power(scores, z, rows),
         details={"joint_effects": _effects(joint, triples, scores, candidates), "rows_used": dict(joint.rows)},
     )
+
+
+def _directed(evidence: Evidence, joint: Joint, effects: list[Triple]) -> tuple[list[Measured], list[Skip]]:
+    """Return what is kept in the direction of the real dependence: of three columns, and of pairs inside parts."""
+    if evidence.design_of(*(column.name for column in joint.columns)) > 1:
+        why = "rows come in groups, whose luck random halves of the rows would take for dependence"
+        return [], [Skip("dependence_kept_in_a_part", why), Skip("three_way_dependence_kept", why)]
+    return [*three_way_kept(joint, effects), *worst_parts(kept_in_parts(evidence))], []
 
 
 def _scores(joint: Joint, triples: list[Triple]) -> Scores:
