@@ -33,6 +33,7 @@ LEAST_SYNTHETIC = 60
 ROW_PAIRS = 60_000_000
 """Most rows times pairs of columns within parts."""
 LEAST_ROWS = 2_000
+CHUNK = 50
 MOST_SHOWN = 10
 
 
@@ -139,9 +140,8 @@ class _Parts:
         place = {at: k for k, at in enumerate(columns)}
         real = np.zeros((len(columns), len(parts)))
         synthetic = np.zeros((len(columns), len(parts_synthetic)))
-        for a, b in ties:
-            here, there = self._tie(a, b, parts, parts_synthetic)
-            for at in (a, b):
+        for tie, here, there in self._ties(by, ties):
+            for at in tie:
                 real[place[at]] += here
                 synthetic[place[at]] += there
         others = np.bincount([place[at] for tie in ties for at in tie])
@@ -159,24 +159,29 @@ class _Parts:
                         int(rows[level]), int(rows_synthetic[level]), kept,
                     )  # fmt: skip
 
-    def _tie(self, a: int, b: int, parts: Codes, parts_synthetic: Codes) -> tuple[FloatArray, FloatArray]:
-        """Return what each real and each synthetic row adds to the dependence of two columns within its part.
+    def _ties(self, by: int, ties: list[tuple[int, int]]) -> Iterator[tuple[tuple[int, int], FloatArray, FloatArray]]:
+        """Yield what each real and each synthetic row adds to the dependence of two columns within its part.
 
         The contrast of a part is learnt on one half of its rows, and leans on that of all rows where they tell little
         themselves; real rows are measured by the other half's.
         """
-        n = self.levels
-        cell = ((parts * 2 + self.half) * n + self.real[a]) * n + self.real[b]
-        cell_synthetic = (parts_synthetic * n + self.synthetic[a]) * n + self.synthetic[b]
-        shape = (PART_CUT.codes, 2, n, n)
-        counts = np.bincount(cell, minlength=PART_CUT.codes * 2 * n * n).reshape(shape).astype(np.float64)
-        found = np.bincount(cell_synthetic, minlength=PART_CUT.codes * n * n).reshape(PART_CUT.codes, 1, n, n)
-        own, surely = pair_contrast(counts)
-        everywhere, real = pair_contrast(counts.sum(axis=0))
-        contrast = surely * own + (1 - surely) * (real * everywhere)
-        of_real = without_margins(contrast[:, ::-1], counts)
-        of_synthetic = without_margins(contrast, found.astype(np.float64)).mean(axis=1)
-        return of_real.ravel()[cell], of_synthetic.ravel()[cell_synthetic]
+        parts, n = PART_CUT.codes, self.levels
+        start, start_synthetic = (self.real_parts[by] * 2 + self.half) * n, self.synthetic_parts[by] * n
+        for at in range(0, len(ties), CHUNK):
+            some = ties[at : at + CHUNK]
+            cells = [((start + self.real[a]) * n + self.real[b]) for a, b in some]
+            places = [((start_synthetic + self.synthetic[a]) * n + self.synthetic[b]) for a, b in some]
+            counts = np.stack([np.bincount(cell, minlength=parts * 2 * n * n) for cell in cells]).astype(np.float64)
+            counts = counts.reshape(len(some), parts, 2, n, n)
+            found = np.stack([np.bincount(place, minlength=parts * n * n) for place in places]).astype(np.float64)
+            own, surely = pair_contrast(counts)
+            everywhere, real = pair_contrast(counts.sum(axis=1, keepdims=True))
+            contrast = surely * own + (1 - surely) * (real * everywhere)
+            of_real = without_margins(contrast[:, :, ::-1], counts).reshape(len(some), -1)
+            mean = contrast.mean(axis=2)
+            of_synthetic = without_margins(mean, found.reshape(mean.shape)).reshape(len(some), -1)
+            for k, tie in enumerate(some):
+                yield tie, of_real[k][cells[k]], of_synthetic[k][places[k]]
 
     def _known_means(self, parts: Codes, adds: FloatArray) -> tuple[FloatArray, FloatArray]:
         sides = (~self.is_held, self.is_held)
