@@ -64,6 +64,22 @@ def test_a_column_that_is_exchanged_inside_one_group_is_named_with_the_group(mak
     assert judged[0].limit == Limit(min_position=LEAST)
 
 
+def test_known_values_that_are_exchanged_among_each_other_are_seen_though_most_are_missing(make_evidence):
+    tables = []
+    for seed in (1, 2, 3):
+        table = workers(6000, seed)
+        wage, gaps = np.array(table["wage"]), np.arange(6000) % 10 > 2
+        known = np.flatnonzero(~gaps)
+        order = np.random.default_rng(0).permutation(known) if seed == 2 else known
+        values = wage.copy()
+        values[known] = wage[order]
+        tables.append(table.set_column(0, "wage", pa.array(values, mask=gaps)))
+    found = worst_parts(kept_in_parts(make_evidence(*tables)))
+    assert found[0].columns == ("wage",)
+    assert found[0].message.startswith("where 'wage' is known, 'wage' keeps")
+    assert found[0].estimate.position.high < 0.85
+
+
 def test_a_holdout_that_has_drifted_is_no_reproach_to_synthetic_rows(make_evidence):
     loose = workers(4000, 1, loose=0.9)
     evidence = make_evidence(loose, workers(4000, 2, loose=0.9), workers(4000, 3))

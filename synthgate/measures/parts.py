@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgate.findings import Estimate, Measured, Position
-from synthgate.measures.triples import Chosen, Cut, Joint, chosen_triples, joint_of
+from synthgate.measures.triples import MISSING, Chosen, Cut, Joint, chosen_triples, joint_of
 from synthgate.statistics.distances import FloatArray
 from synthgate.statistics.intervals import z_value
 from synthgate.statistics.kept import SURE, Kept, Means, of_known_rows, pair_contrast, without_margins
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from synthgate.sample import Sample
 
 Codes = NDArray[np.intp]
+Tie = tuple[int, int]
 
+KNOWN = ("known", MISSING)
 PART_CUT = Cut(levels=10)
 """Parts are finer than the levels whose ties are counted: a group may be the tenth in size."""
 LEAST_PART, LEAST_SHARE = 100, 0.03
@@ -78,6 +80,16 @@ def kept_in_parts(evidence: Evidence) -> tuple[PartKept, ...]:
     return evidence.sample.derive("parts", make)
 
 
+@dataclass(frozen=True, slots=True)
+class _Division:
+    """The part of every row, by one column, and what the parts have in common."""
+
+    by: int
+    labels: tuple[str, ...]
+    real: Codes
+    synthetic: Codes
+
+
 @dataclass(frozen=True)
 class _Parts:
     """Levels of all columns, the real side's rows and the holdout's together and dealt into two halves."""
@@ -121,30 +133,39 @@ class _Parts:
 
     def found(self) -> Iterator[PartKept]:
         """Yield every part and column whose dependence is known."""
-        pairs: dict[int, list[tuple[int, int]]] = {}
+        pairs: dict[int, list[Tie]] = {}
+        partners: dict[int, set[int]] = {}
         for triple in self.triples:
             for by in triple:
                 a, b = (at for at in triple if at != by)
                 pairs.setdefault(by, []).append((a, b))
+                partners.setdefault(by, set()).update((a, b))
         for by, ties in sorted(pairs.items()):
-            yield from self._within(by, ties)
+            yield from self._within(_Division(by, self.labels[by], self.real_parts[by], self.synthetic_parts[by]), ties)
+        gap = self.levels - 1
+        for by, others in sorted(partners.items()):
+            parts = [(side[by] == gap).astype(np.intp) for side in (self.real, self.synthetic)]
+            if parts[0].any():
+                # what goes with missing values hides the dependence of the known ones in the ties of all rows
+                yield from self._within(_Division(by, KNOWN, *parts), [(by, other) for other in sorted(others)], by)
 
-    def _within(self, by: int, ties: list[tuple[int, int]]) -> Iterator[PartKept]:
-        parts, parts_synthetic = self.real_parts[by], self.synthetic_parts[by]
+    def _within(self, division: _Division, ties: list[Tie], only: int | None = None) -> Iterator[PartKept]:
+        """Yield what columns, or one alone, keep in the parts of a division."""
+        by, parts, parts_synthetic = division.by, division.real, division.synthetic
         rows = np.bincount(parts, minlength=PART_CUT.codes)
         rows_synthetic = np.bincount(parts_synthetic, minlength=PART_CUT.codes)
         large = (rows >= max(LEAST_PART, LEAST_SHARE * len(parts))) & (rows_synthetic >= LEAST_SYNTHETIC)
         if not large.any():
             return
-        columns = sorted({at for tie in ties for at in tie})
+        columns = sorted({at for tie in ties for at in tie}) if only is None else [only]
         place = {at: k for k, at in enumerate(columns)}
         real = np.zeros((len(columns), len(parts)))
         synthetic = np.zeros((len(columns), len(parts_synthetic)))
-        for tie, here, there in self._ties(by, ties):
-            for at in tie:
+        for tie, here, there in self._ties(division, ties):
+            for at in place.keys() & tie:
                 real[place[at]] += here
                 synthetic[place[at]] += there
-        others = np.bincount([place[at] for tie in ties for at in tie])
+        others = np.bincount([place[at] for tie in ties for at in tie if at in place])
         for at, column in enumerate(columns):
             known = self._known_means(parts, real[at])
             found = _means(parts_synthetic, synthetic[at])
@@ -155,18 +176,18 @@ class _Parts:
                 kept = Kept(*(float(v[level]) for v in (found.mean, error, *known)))
                 if kept.is_known:
                     yield PartKept(
-                        self.names[column], self.names[by], self.labels[by][level], int(others[at]),
+                        self.names[column], self.names[by], division.labels[level], int(others[at]),
                         int(rows[level]), int(rows_synthetic[level]), kept,
                     )  # fmt: skip
 
-    def _ties(self, by: int, ties: list[tuple[int, int]]) -> Iterator[tuple[tuple[int, int], FloatArray, FloatArray]]:
+    def _ties(self, division: _Division, ties: list[Tie]) -> Iterator[tuple[Tie, FloatArray, FloatArray]]:
         """Yield what each real and each synthetic row adds to the dependence of two columns within its part.
 
         The contrast of a part is learnt on one half of its rows, and leans on that of all rows where they tell little
         themselves; real rows are measured by the other half's.
         """
         parts, n = PART_CUT.codes, self.levels
-        start, start_synthetic = (self.real_parts[by] * 2 + self.half) * n, self.synthetic_parts[by] * n
+        start, start_synthetic = (division.real * 2 + self.half) * n, division.synthetic * n
         for at in range(0, len(ties), CHUNK):
             some = ties[at : at + CHUNK]
             cells = [((start + self.real[a]) * n + self.real[b]) for a, b in some]
@@ -224,7 +245,7 @@ def _finding(found: PartKept, z: float, looks: int) -> Measured:
             floor=0.0,
             position=Position(value=at[0], low=at[1], high=at[2]),
         ),
-        columns=(found.column, found.by),
+        columns=tuple(dict.fromkeys((found.column, found.by))),
         details={
             "where": f"{found.by!r} is {found.level}",
             "real_rows": found.real_rows,
