@@ -135,6 +135,25 @@ def without_margins(contrast: FloatArray, counts: FloatArray) -> FloatArray:
     return out
 
 
+def pair_mean(contrast: FloatArray, counts: FloatArray) -> Means:
+    """Return a contrast's mean over some rows less what their margins alone give.
+
+    Parameters
+    ----------
+    contrast, counts : float64 array, shape (tables, a, b)
+    """
+    return _mean(without_margins(contrast, counts), counts)
+
+
+def _mean(adds: FloatArray, counts: FloatArray) -> Means:
+    """Return the mean of what each row adds, by its cell."""
+    axes = tuple(range(1, counts.ndim))
+    rows = np.maximum(1.0, counts.sum(axes))
+    shares = counts / rows.reshape(-1, *(1 for _ in axes))
+    mean = (shares * adds).sum(axes)
+    return Means(mean, np.sqrt(np.maximum(0.0, (shares * adds**2).sum(axes) - mean**2) / rows), rows)
+
+
 def triple_contrast(counts: FloatArray, fitted: FloatArray) -> FloatArray:
     """Return how far each cell of three columns lies from the table that keeps their pairs alone.
 
@@ -164,8 +183,4 @@ def triple_mean(contrast: FloatArray, counts: FloatArray, fitted: FloatArray) ->
         for axis in (1, 2, 3):
             weight = fitted.sum(axis, keepdims=True)
             left -= (fitted * left).sum(axis, keepdims=True) / np.where(weight > 0, weight, 1.0)
-    rows = np.maximum(1.0, counts.sum((1, 2, 3)))
-    shares = counts / rows[:, None, None, None]
-    mean = (shares * left).sum((1, 2, 3))
-    square = (shares * left**2).sum((1, 2, 3))
-    return Means(mean, np.sqrt(np.maximum(0.0, square - mean**2) / rows), rows)
+    return _mean(left, counts)
