@@ -240,7 +240,7 @@ def _finding(found: PartKept, z: float, looks: int) -> Measured:
             value=share,
             low=low,
             high=high,
-            method=f"ratio of two means of independent rows by Fieller's theorem, 99 % over {looks:,} such findings",
+            method=f"ratio of two means of independent rows by Fieller's theorem, 99.8 % over {looks:,} such findings",
             ceiling=1.0,
             floor=0.0,
             position=Position(value=at[0], low=at[1], high=at[2]),

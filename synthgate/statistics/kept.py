@@ -17,7 +17,7 @@ from synthgate.statistics.distances import FloatArray
 
 FEW = 3.0
 """Rows by which a cell's expectation is raised, so that nearly empty cells do not outweigh all others."""
-SURE = 0.99
+SURE = 0.998
 """Level at which all shares of a kind hold together."""
 LEAST_SIGNAL = 6.0
 """Least real dependence, in its standard errors, of which a share is told."""

@@ -130,7 +130,7 @@ def _finding(joint: Joint, columns: tuple[int, ...], kept: Kept, z: float, told:
             value=kept.share,
             low=low,
             high=high,
-            method=f"ratio of two means of independent rows by Fieller's theorem, 99 % over {looks:,} such findings",
+            method=f"ratio of two means of independent rows by Fieller's theorem, 99.8 % over {looks:,} such findings",
             ceiling=1.0,
             floor=0.0,
             position=Position(value=at[0], low=at[1], high=at[2]),
