@@ -73,9 +73,14 @@ def test_the_floor_is_what_a_table_with_the_right_pairs_alone_scores(make_eviden
 def test_a_rule_of_three_columns_that_is_lost_in_some_rows_is_seen_in_its_own_direction(make_evidence):
     gone, left = rule(1500, 2, kept=False).slice(0, 450), rule(1500, 2).slice(450)
     result = run(make_evidence(rule(1500, 1), pa.concat_tables([gone, left]), rule(1500, 3)))
-    (found,) = failing(result, "three_way_dependence_kept")
+    (found,) = [f for f in result.findings if f.metric == "three_way_dependence_kept"]
     assert found.columns == ("mail", "phone", "renew")
-    assert found.estimate.low < 0.7 < found.estimate.high
+    assert found.estimate.low < 0.7 < found.estimate.high < 0.85
+    assert judge(found.estimate, found.limit) is Status.PASS
+    assert {"phone", "renew"} <= {name for f in failing(result, "dependence_kept_in_a_part") for name in f.columns}
+    whole = run(make_evidence(rule(1500, 1), rule(1500, 2, kept=False), rule(1500, 3)))
+    (found,) = [f for f in whole.findings if f.metric == "three_way_dependence_kept"]
+    assert judge(found.estimate, found.limit) is Status.FAIL
 
 
 def test_a_pair_that_is_broken_inside_one_group_is_named_with_its_cause(make_evidence, draw_people):

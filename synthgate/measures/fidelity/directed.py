@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 
 from synthgate.counts import GROUPS, row_groups
-from synthgate.findings import Estimate, Measured, Position
+from synthgate.findings import Estimate, Limit, Measured, Position
 from synthgate.measures.triples import Joint, Triple
 from synthgate.statistics.distances import FloatArray, IntArray
 from synthgate.statistics.intervals import z_value
@@ -25,6 +26,8 @@ from synthgate.statistics.kept import (
 )
 
 MOST_SHOWN = 10
+LEAST_OF_THREE = 0.5
+"""Least share of a three-way dependence: rows of one person, in a table that does not say so, share more than pairs."""
 Halves = dict[str, list[FloatArray]]
 """Per side, the tables of either half of its rows."""
 
@@ -44,7 +47,8 @@ def three_way_kept(joint: Joint, triples: Sequence[Triple]) -> list[Measured]:
         lambda contrast, counts: triple_mean(contrast, counts, _fitted(counts)),
     )
     words = "of the real dependence of the three beyond their pairs is kept"
-    return _worst(joint, list(triples), found, "three_way_dependence_kept", words)
+    worst = _worst(joint, list(triples), found, "three_way_dependence_kept", words)
+    return [replace(one, limit=Limit(min_position=LEAST_OF_THREE)) for one in worst]
 
 
 def pairs_kept(joint: Joint, triples: Sequence[Triple]) -> list[Measured]:
