@@ -289,6 +289,8 @@ def observed_design(evidence: Evidence) -> float:
         if not plan.is_paired or there is None or here.values.overflowed or there.values.overflowed:
             continue
         a, b = (code_counts(plan, side) for side in (here, there))
+        if not (a.any() and b.any()):
+            continue  # a column without a known value on one side lies nowhere
         expected = expected_total_variation(a + b, int(a.sum()), int(b.sum())).mean
         if expected > 0:
             ratios.append(total_variation(a, b).value / expected)

@@ -27,7 +27,7 @@ def wrong_labels(checks: Mapping[str, CheckResult], before: Sequence[Diagnosis])
     for target in dict.fromkeys(f.measured.columns[0] for f in failing):
         about = [f for f in failing if f.measured.columns[0] == target]
         close = [f for f in about if f.measured.metric == "label_uncertainty_kept"]
-        lost = [f for f in about if f.measured.metric.startswith("label_information")]
+        lost = [f for f in about if f.measured.metric.startswith(("label_information", "dependence_kept"))]
         if close:
             words = f"{target} follows too closely from the other columns: {close[0].measured.message}"
             found.append(_made("outcomes too predictable", words, (target,)))

@@ -20,7 +20,7 @@ def run(evidence):
 
 def failing(measurement, severity=None):
     wrong = [f for f in measurement.findings if f.estimate and judge(f.estimate, Limit(min=0.5)) is Status.FAIL]
-    return {(f.columns, f.details["name"]) for f in wrong if f.severity is severity}
+    return {(f.columns, f.details.get("name")) for f in wrong if f.severity is severity}
 
 
 def without(table, keep):
@@ -136,3 +136,32 @@ def test_many_ratio_intervals_are_as_one(found, known):
 def test_a_holdout_without_a_column_is_left_aside(make_evidence, draw_people):
     tables = draw_people(1500, 1), draw_people(1500, 2), draw_people(1500, 3).drop_columns(["member"])
     assert failing(run(make_evidence(*tables))) == set()
+
+
+def answers(rows, seed):
+    """Draw two answers of twelve that mostly agree; what does not is a rare combination of its own."""
+    rng = np.random.default_rng(seed)
+    one = rng.integers(0, 12, rows)
+    other = np.where(rng.random(rows) < 0.85, one, rng.integers(0, 12, rows))
+    words = np.array([f"a{k}" for k in range(12)])
+    return pa.table({"one": words[one], "other": words[other], "third": rng.choice(["x", "y"], rows)})
+
+
+def test_rare_combinations_are_missed_together_though_each_may_be_absent_by_chance(make_evidence):
+    real, holdout, fresh = (answers(3000, seed) for seed in (1, 2, 3))
+    agree = np.array(fresh["one"]) == np.array(fresh["other"])
+    kept = agree | (np.random.default_rng(0).random(3000) < 0.1)
+    result = run(make_evidence(real, without(fresh, kept), holdout))
+    (found,) = [f for f in result.findings if f.metric == "rare_rows_kept"]
+    assert found.columns == ("one", "other")
+    assert judge(found.estimate, Limit(min=0.5)) is Status.FAIL
+    assert "rare combinations do not occur" in found.message
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_fresh_rows_and_lost_categories_lack_no_rare_combination(make_evidence, seed):
+    real, holdout, fresh = (answers(3000, 10 * seed + at) for at in range(3))
+    gone = without(fresh, ~np.isin(np.array(fresh["one"]), ["a1", "a2"]))
+    for table in (fresh, gone):
+        result = run(make_evidence(real, table, holdout))
+        assert not [f for f in result.findings if f.metric == "rare_rows_kept"]

@@ -30,7 +30,7 @@ def test_fresh_rows_keep_them_and_their_interval_holds(n, m, kinds, power):
     found = []
     for seed in range(60):
         rng = np.random.default_rng(seed)
-        measured = lost_together(Categories("c", draw(rng, n, shares), draw(rng, m, shares)), Z)
+        measured = lost_together(Categories(("c",), draw(rng, n, shares), draw(rng, m, shares)), Z)
         found.append(measured.estimate)
     assert np.mean([e.value for e in found]) == pytest.approx(1, abs=0.02)
     assert not [e for e in found if e.high < LEAST_KEPT]
@@ -45,16 +45,16 @@ def test_half_of_them_gone_is_found(n, m, kinds, power):
         rare = np.flatnonzero(shares * m < 10)
         poorer = shares.copy()
         poorer[rng.choice(rare, len(rare) // 2, replace=False)] = 0
-        measured = lost_together(Categories("c", draw(rng, n, shares), draw(rng, m, poorer / poorer.sum())), Z)
+        measured = lost_together(Categories(("c",), draw(rng, n, shares), draw(rng, m, poorer / poorer.sum())), Z)
         assert measured.estimate.high < LEAST_KEPT
         assert measured.limit.min == LEAST_KEPT
 
 
 def test_too_few_rare_rows_tell_nothing():
-    few = Categories("c", np.array([500, 3, 2]), np.array([500, 0, 0]))
+    few = Categories(("c",), np.array([500, 3, 2]), np.array([500, 0, 0]))
     assert lost_together(few, Z) is None
-    assert lost_together(Categories("c", np.array([500, 400]), np.array([500, 400])), Z) is None
-    assert lost_together(Categories("c", np.array([], np.int64), np.array([], np.int64)), Z) is None
+    assert lost_together(Categories(("c",), np.array([500, 400]), np.array([500, 400])), Z) is None
+    assert lost_together(Categories(("c",), np.array([], np.int64), np.array([], np.int64)), Z) is None
 
 
 def test_a_table_that_lost_them_fails_and_no_rare_name_is_told():
@@ -82,7 +82,7 @@ def test_a_table_that_lost_them_fails_and_no_rare_name_is_told():
 
 
 def test_one_category_that_chance_leaves_out_is_not_a_loss():
-    one_gone = Categories("c", np.array([867, 91, 12, 14]), np.array([442, 48, 0, 6]))
+    one_gone = Categories(("c",), np.array([867, 91, 12, 14]), np.array([442, 48, 0, 6]))
     assert lost_together(one_gone, Z).estimate.high >= LEAST_KEPT
 
 

@@ -65,6 +65,36 @@ def test_fresh_rows_cannot_be_told_apart(make_evidence: MakeEvidence, draw_peopl
     assert "AUC" in result.power
 
 
+def unlike(result: Measurement) -> Measured:
+    (found,) = [f for f in result.findings if f.metric == "unlike_any_real_share"]
+    return found
+
+
+def answers(rows: int, seed: int) -> pa.Table:
+    """Draw ten answers of one mood."""
+    rng = np.random.default_rng(seed)
+    mood = rng.normal(size=rows)
+    return pa.table({f"q{k}": np.round(mood + 0.4 * rng.normal(size=rows), 1) for k in range(10)})
+
+
+def test_rows_of_noise_are_unlike_any_real_one_though_no_column_shows_them(make_evidence: MakeEvidence) -> None:
+    fresh = answers(3000, 2)
+    noisy = [
+        np.random.default_rng(k).permutation(np.asarray(fresh[name])[:120]) for k, name in enumerate(fresh.schema.names)
+    ]
+    mixed = pa.concat_tables([pa.table(dict(zip(fresh.schema.names, noisy, strict=True))), fresh.slice(120)])
+    for holdout in (answers(3000, 3), None):
+        result = detection(make_evidence(answers(6000, 1), mixed, holdout), OPTIONS)
+        assert low(unlike(result)) > 0.01
+        assert not [f for f in joint(result) if low(f) > 0.01]
+        assert low(unlike(detection(make_evidence(answers(6000, 1), fresh, holdout), OPTIONS))) <= 0
+
+
+def test_of_few_rows_none_is_called_unlike_any_real_one(make_evidence: MakeEvidence, draw_people: Draw) -> None:
+    result = detection(make_evidence(draw_people(400, 1), draw_people(400, 2), draw_people(400, 3)), OPTIONS)
+    assert not [f for f in result.findings if f.metric == "unlike_any_real_share"]
+
+
 def test_independent_columns_are_told_apart_and_named(
     make_evidence: MakeEvidence, draw_people: Draw, shuffle_columns: Callable[..., pa.Table]
 ) -> None:

@@ -111,3 +111,23 @@ def test_images_of_low_diversity_fail(make_evidence, shared_data, name, wrong):
     base = shared_data / "image" / "digits8"
     files = ("train", f"synthetic/{name}", "holdout")
     assert failing(run(make_evidence(*(pq.read_table(base / f"{file}.parquet") for file in files)))) == wrong
+
+
+def measured(rows, seed):
+    """Draw two numbers and five categories that have nothing to do with them."""
+    rng = np.random.default_rng(seed)
+    words = np.array(["a", "b", "c", "d"])
+    numbers = {name: rng.normal(size=rows) for name in ("width", "height")}
+    return pa.table({**numbers, **{f"kind{k}": words[rng.integers(0, 4, rows)] for k in range(5)}})
+
+
+def test_a_region_of_the_numbers_that_is_lost_is_seen_though_categories_outweigh_them(make_evidence):
+    fresh = measured(3000, 2)
+    ring = np.hypot(np.asarray(fresh["width"]) - 0.8, np.asarray(fresh["height"]) - 0.8) < 0.6
+    tables = measured(3000, 1), fresh.filter(pa.array(~ring)), measured(3000, 3)
+    lost = [f for f in run(make_evidence(*tables)).findings if f.metric == "region_share_ratio"]
+    worst = [f for f in lost if judge(f.estimate, Limit(min=0.5)) is Status.FAIL]
+    assert worst
+    assert all("width" in f.message or "height" in f.message for f in worst)
+    clean = run(make_evidence(tables[0], fresh, tables[2]))
+    assert not [f for f in clean.findings if judge(f.estimate, Limit(min=0.5)) is Status.FAIL]

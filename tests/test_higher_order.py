@@ -26,6 +26,7 @@ from synthgate.statistics.distances import (
 from synthgate.statistics.joint import interaction_test, pairs_only, raked
 
 EACH = Limit(min_position=0.85)
+KEPT = ("three_way_dependence_kept", "pair_dependence_kept", "dependence_kept_in_a_part")
 
 
 def run(evidence):
@@ -34,8 +35,8 @@ def run(evidence):
     return found.compute(evidence, found.options)
 
 
-def failing(measurement):
-    judged = [f for f in measurement.findings if f.judged and f.estimate]
+def failing(measurement, metric="three_way_similarity"):
+    judged = [f for f in measurement.findings if f.judged and f.estimate and f.metric == metric]
     return [f for f in judged if judge(f.estimate, EACH) is Status.FAIL]
 
 
@@ -69,6 +70,19 @@ def test_the_floor_is_what_a_table_with_the_right_pairs_alone_scores(make_eviden
     assert found.estimate.position.value < 0.05
 
 
+def test_a_rule_of_three_columns_that_is_lost_in_some_rows_is_seen_in_its_own_direction(make_evidence):
+    gone, left = rule(1500, 2, kept=False).slice(0, 450), rule(1500, 2).slice(450)
+    result = run(make_evidence(rule(1500, 1), pa.concat_tables([gone, left]), rule(1500, 3)))
+    (found,) = [f for f in result.findings if f.metric == "three_way_dependence_kept"]
+    assert found.columns == ("mail", "phone", "renew")
+    assert found.estimate.low < 0.7 < found.estimate.high < 0.85
+    assert judge(found.estimate, found.limit) is Status.PASS
+    assert {"phone", "renew"} <= {name for f in failing(result, "dependence_kept_in_a_part") for name in f.columns}
+    whole = run(make_evidence(rule(1500, 1), rule(1500, 2, kept=False), rule(1500, 3)))
+    (found,) = [f for f in whole.findings if f.metric == "three_way_dependence_kept"]
+    assert judge(found.estimate, found.limit) is Status.FAIL
+
+
 def test_a_pair_that_is_broken_inside_one_group_is_named_with_its_cause(make_evidence, draw_people):
     broken = draw_people(4000, 3).to_pandas()
     north = broken["member"].to_numpy()
@@ -86,13 +100,36 @@ def test_fresh_rows_never_fail(make_evidence, draw_people, rows, holdout):
     for seed in range(4):
         third = draw_people(rows, seed + 90) if holdout else None
         result = run(make_evidence(draw_people(rows, seed), draw_people(rows, seed + 50), third))
-        assert not failing(result)
+        for metric in ("three_way_similarity", *KEPT):
+            assert not failing(result, metric)
         assert judge(result.score, Limit(min_position=0.8)) is not Status.FAIL
 
 
 def test_the_same_input_gives_the_same_numbers(make_evidence, draw_people):
     tables = [draw_people(500, seed) for seed in range(3)]
     assert run(make_evidence(*tables)) == run(make_evidence(*tables))
+
+
+def test_a_pair_that_goes_with_less_is_seen_beside_a_twin_that_holds_its_column(make_evidence):
+    def twins(seed, *, loose):
+        rng = np.random.default_rng(seed)
+        income = rng.normal(size=3000)
+        wealth = 0.5 * income + rng.normal(size=3000)
+        order = rng.permutation(3000)
+        income = np.where(rng.random(3000) < loose, income[order], income)
+        return pa.table({"income": income, "income in cents": np.round(100 * income), "wealth": wealth})
+
+    result = run(make_evidence(twins(1, loose=0.0), twins(2, loose=0.6), twins(3, loose=0.0)))
+    found = failing(result, "pair_dependence_kept")
+    assert {f.columns for f in found} == {("income", "wealth"), ("income in cents", "wealth")}
+    assert not failing(run(make_evidence(*(twins(k, loose=0.0) for k in (1, 2, 3)))), "pair_dependence_kept")
+
+
+def test_of_rows_in_groups_no_direction_is_told(make_evidence):
+    tables = [pa.concat_tables([rule(150, seed)] * 6) for seed in (1, 2, 3)]
+    result = run(make_evidence(*tables))
+    assert not [f for f in result.findings if "kept" in f.metric]
+    assert "rows come in groups" in " ".join(skip.reason for skip in result.ledger.skipped)
 
 
 def test_two_columns_or_a_handful_of_rows_are_not_assessed(make_evidence):

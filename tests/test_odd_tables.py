@@ -15,6 +15,7 @@ from synthgate.gate import evaluate
 from synthgate.infer import date_layout
 from synthgate.render.story import opening
 
+BY_COUNTS = ("schema", "constraints", "fidelity", "coverage")
 LIGHT = ("schema", "fidelity.columns", "coverage.categories")
 
 
@@ -37,6 +38,16 @@ def test_a_handful_of_rows_decides_nothing_and_is_no_pass(here, there):
     assert verdict["coverage.categories"].status not in (Status.PASS, Status.FAIL)
     assert verdict.outcome is Outcome.INCOMPLETE
     assert "more rows" in opening(verdict)
+
+
+@pytest.mark.parametrize("side", ["real", "holdout"])
+def test_a_column_without_a_value_on_one_side_breaks_no_check(side):
+    tables = {name: people(300, seed) for seed, name in enumerate(("real", "synthetic", "holdout"))}
+    for name, table in tables.items():
+        known = np.arange(300) % 50 == 0 if name != side else np.zeros(300, bool)
+        tables[name] = table.append_column("seldom", pa.array(np.arange(300.0), mask=~known))
+    verdict = evaluate(tables["real"], tables["synthetic"], holdout=tables["holdout"], only=BY_COUNTS)
+    assert not [check.id for check in verdict if check.status is Status.ERROR]
 
 
 def test_the_form_alone_can_pass():

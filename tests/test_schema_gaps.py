@@ -25,24 +25,24 @@ def finding(make_evidence, share, real=0.04):
     return out, out.findings[0]
 
 
-@pytest.mark.parametrize("share", [0.0, 0.012, 0.12])
-def test_less_than_half_or_more_than_double_the_share_fails(make_evidence, share):
+@pytest.mark.parametrize("share", [0.0, 0.012, 0.016, 0.12])
+def test_less_than_two_thirds_or_more_than_one_and_a_half_of_the_share_fails(make_evidence, share):
     out, found = finding(make_evidence, share)
     assert found.judged
     assert judge(found.estimate, found.limit) is Status.FAIL
-    assert "1 have less than half or more than double" in out.reason
+    assert "1 have less than two thirds or more than one and a half" in out.reason
 
 
-@pytest.mark.parametrize("share", [0.034, 0.04, 0.05])
+@pytest.mark.parametrize("share", [0.14, 0.16, 0.18])
 def test_about_the_same_share_passes(make_evidence, share):
-    _, found = finding(make_evidence, share)
+    _, found = finding(make_evidence, share, real=0.16)
     assert judge(found.estimate, found.limit) is Status.PASS
 
 
 def test_what_stays_in_doubt_is_shown_only(make_evidence):
-    out, found = finding(make_evidence, 0.018)
+    out, found = finding(make_evidence, 0.023)
     assert not found.judged
-    assert "less than half" not in out.reason
+    assert "less than two thirds" not in out.reason
 
 
 def test_fresh_rows_practically_never_fail(make_evidence):

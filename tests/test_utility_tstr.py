@@ -267,7 +267,12 @@ def test_it_is_registered_and_runs_on_tables(make_evidence, draw_people, shuffle
     )
     assert Status.FAIL not in statuses(good)
     assert judge(bad.score, LIMIT) is Status.FAIL
-    reverse = {"label_information", "label_information_in_a_part", "label_uncertainty_kept"}
+    reverse = {
+        "label_information",
+        "label_information_in_a_part",
+        "label_uncertainty_kept",
+        "dependence_kept_in_a_part",
+    }
     assert {f.metric for f in good.findings} == {"auc", "log_loss_saved", *reverse}
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from synthgate.catalogue import Options, measure
 from synthgate.findings import Estimate, Ledger, Measured, Measurement, Severity, Skip
+from synthgate.measures.coverage.rare_pairs import rare_pairs
 from synthgate.measures.coverage.shares import MIN_EXPECTED, RARE_SHARE, SMALL_CELL, overdispersion
 from synthgate.measures.triples import MISSING, OTHER, Cut, Joint, chosen_triples, joint_of
 from synthgate.statistics.distances import FloatArray, IntArray
@@ -99,7 +100,8 @@ def combinations(evidence: Evidence, options: Options) -> Measurement:
 
     A combination is judged by the milder of two ratios: to its real share, and to the share that the real
     dependence implies given how often synthetic holds the single values (of two columns) or the pairs (of
-    three). So a lost category or pair is not told again here as a lost combination.
+    three). So a lost category or pair is not told again here as a lost combination. Combinations of two values that
+    are too rare to be judged one by one are judged together, pair by pair.
     """
     rng = evidence.sample.rng("coverage.combinations")
     joint = joint_of(evidence, CUT, rng)
@@ -117,6 +119,7 @@ def combinations(evidence: Evidence, options: Options) -> Measurement:
     rated = [(part, _ratios(part, z)) for part in parts]
     lost = sum(int((ratios.high < LEAST_SHARE).sum()) for _, ratios in rated)
     findings, hidden = _findings(rated, z)
+    together = rare_pairs(evidence)
     skipped = _skipped(evidence, joint, len(triples))
     reason = (
         f"{lost:,} of {tested:,} combinations of two or three values have less than half or more than double "
@@ -126,7 +129,7 @@ def combinations(evidence: Evidence, options: Options) -> Measurement:
     )
     return Measurement(
         reason=reason + (f"; the worst {len(findings)} are told" if hidden else ""),
-        findings=tuple(findings),
+        findings=(*together, *findings),
         score=Estimate.exact(1 - lost / tested),
         ledger=Ledger(tested, skipped),
         power=_power(z, parts[0].totals),

@@ -1,4 +1,4 @@
-"""Rare categories taken together: each may be too rare to be missed, and all of them are not."""
+"""Rare categories, or rare combinations, taken together: each may be too rare to be missed, and all of them are not."""
 
 from __future__ import annotations
 
@@ -24,17 +24,23 @@ TINY = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Categories:
-    """One column's categories, those of synthetic alone included.
+    """One column's categories, or the combinations of two columns' values, those of synthetic alone included.
 
     Attributes
     ----------
+    columns : tuple of str
     known, found : int64 array
         Rows of each among the known real rows and among the synthetic ones.
     """
 
-    column: str
+    columns: tuple[str, ...]
     known: IntArray
     found: IntArray
+
+    @property
+    def noun(self) -> str:
+        """What one of them is called, for many."""
+        return "categories" if len(self.columns) == 1 else "combinations"
 
 
 def lost_together(categories: Categories, z: float) -> Measured | None:
@@ -60,17 +66,19 @@ def lost_together(categories: Categories, z: float) -> Measured | None:
     c, found = both[rare].astype(np.float64), categories.found[rare]
     chance = np.exp(gammaln(n + 1) - gammaln(n - c + 1) - gammaln(n + m + 1) + gammaln(n + m - c + 1))
     expected, rows = float((c * chance).sum()), float(categories.known[rare].sum())
-    if rows - expected < LEAST_ROWS:
-        return None
     absent = found == 0
     lost = float(c[absent].sum())
+    # of the many pairs of columns only those are told that may have lost any: the exact distribution costs too much
+    is_pair = len(categories.columns) > 1
+    if rows - expected < LEAST_ROWS or (is_pair and lost - expected <= z * _spread(c, chance)):
+        return None
     kept, half = 1 - (lost - expected) / (rows - expected), _beyond_chance(c, chance, z) / (rows - expected)
     share = lost / n
     return Measured(
         metric="rare_rows_kept",
         message=(
-            f"{int(absent.sum()):,} of {int(rare.sum()):,} rare categories do not occur, with {share:.1%} of the real "
-            f"rows; chance would leave out {expected / n:.1%}"
+            f"{int(absent.sum()):,} of {int(rare.sum()):,} rare {categories.noun} do not occur, with {share:.1%} of "
+            f"the real rows; chance would leave out {expected / n:.1%}"
         ),
         estimate=Estimate(
             value=float(np.clip(kept, 0, 1)),
@@ -80,10 +88,14 @@ def lost_together(categories: Categories, z: float) -> Measured | None:
             ceiling=1.0,
             floor=0.0,
         ),
-        columns=(categories.column,),
-        limit=Limit(min=LEAST_KEPT),
-        details={"rare_categories": int(rare.sum()), "absent": int(absent.sum()), "rare_rows": int(rows)},
+        columns=categories.columns,
+        limit=None if is_pair else Limit(min=LEAST_KEPT),
+        details={f"rare_{categories.noun}": int(rare.sum()), "absent": int(absent.sum()), "rare_rows": int(rows)},
     )
+
+
+def _spread(rows: FloatArray, chance: FloatArray) -> float:
+    return float(np.sqrt((rows**2 * chance * (1 - chance)).sum()))
 
 
 def _beyond_chance(rows: FloatArray, chance: FloatArray, z: float) -> float:
@@ -95,7 +107,7 @@ def _beyond_chance(rows: FloatArray, chance: FloatArray, z: float) -> float:
     """
     from scipy.special import ndtr
 
-    spread = float(np.sqrt((rows**2 * chance * (1 - chance)).sum()))
+    spread = _spread(rows, chance)
     sizes, first, many = np.unique(rows.astype(np.int64), return_index=True, return_counts=True)
     total = int((sizes * many).sum())
     if total > MOST_EXACT:

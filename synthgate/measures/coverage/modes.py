@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from synthgate.canonical import Numbers
 from synthgate.catalogue import Options, measure
-from synthgate.encoding import Float32Array, vectors
+from synthgate.encoding import Float32Array, ranked, sides_of, vectors
 from synthgate.findings import Measured, Measurement
 from synthgate.measures.coverage import diversity
 from synthgate.measures.coverage.shares import Cell, judge_cells
 from synthgate.plan import RARE_BELOW, format_value
+from synthgate.sample import Sample
 from synthgate.threads import spread
 
 if TYPE_CHECKING:
@@ -36,39 +37,20 @@ def modes(evidence: Evidence, options: Options) -> Measurement:
 
     A region with less than half of its share is a lost mode; it is named by the columns that set it
     apart. The regions are fitted on half of the known real rows and their shares counted on the other
-    half, so that a region is not judged by the rows that drew it. Two findings about all rows stand before
+    half, so that a region is not judged by the rows that drew it. Where there are categories, regions of the numbers
+    alone are looked at too. Two findings about all rows stand before
     the regions: whether synthetic rows come near every real row, and whether they differ from each other.
     """
     sample = evidence.sample
     coded = vectors(sample).sides
-    known = np.concatenate([coded[name] for name in ("real", "holdout") if name in coded])
-    if known.shape[1] == 0 or len(known) < 4 * ROWS_PER_REGION or not len(coded["synthetic"]):
+    known = sum(len(coded[name]) for name in ("real", "holdout") if name in coded)
+    if coded["real"].shape[1] == 0 or known < 4 * ROWS_PER_REGION or not len(coded["synthetic"]):
         return Measurement.missing("too few rows, or no comparable column, to tell regions apart")
     rng = sample.rng("coverage.modes")
-    order = rng.permutation(len(known))
-    fit, count = order[: len(order) // 2], order[len(order) // 2 :]
-    regions = int(min(MAX_REGIONS, len(count) // ROWS_PER_REGION))
-    centres = k_means(known[fit[:FIT_ROWS]], regions, rng)
-    there = np.bincount(nearest(known[count], centres), minlength=len(centres))
-    apart = count[count >= len(coded["real"])]
-    held = np.bincount(nearest(known[apart], centres), minlength=len(centres))
-    placed = nearest(coded["synthetic"], centres)
-    found = np.bincount(placed, minlength=len(centres))
-    words = _describe(evidence, nearest(coded["real"], centres), len(centres))
-    cells = [
-        Cell(
-            "",
-            words[k],
-            "region_share_ratio",
-            int(there[k]),
-            len(count),
-            int(found[k]),
-            len(placed),
-            int(held[k]),
-            len(apart),
-        )
-        for k in range(len(centres))
-    ]
+    centres, words, cells = _regions(evidence, coded, rng)
+    numbers = _numbers(sample)
+    if numbers is not None:
+        cells = [*cells, *_regions(evidence, numbers, rng)[2]]
     result = judge_cells(cells, "region")
     if result.not_assessed is not None:
         return result
@@ -78,6 +60,53 @@ def modes(evidence: Evidence, options: Options) -> Measurement:
         findings=(*diverse, *(replace(f, columns=()) for f in result.findings)),
         reason=result.reason + note,
     )
+
+
+def _regions(
+    evidence: Evidence, coded: Mapping[str, Float32Array], rng: np.random.Generator
+) -> tuple[Float32Array, list[str], list[Cell]]:
+    """Return the centres of regions, what sets them apart, and how many rows of each side fall into them."""
+    known = np.concatenate([coded[name] for name in ("real", "holdout") if name in coded])
+    order = rng.permutation(len(known))
+    fit, count = order[: len(order) // 2], order[len(order) // 2 :]
+    centres = k_means(known[fit[:FIT_ROWS]], int(min(MAX_REGIONS, len(count) // ROWS_PER_REGION)), rng)
+    apart = count[count >= len(coded["real"])]
+    sides = (known[count], coded["synthetic"], known[apart])
+    there, found, held = (np.bincount(nearest(rows, centres), minlength=len(centres)) for rows in sides)
+    words = _describe(evidence, nearest(coded["real"], centres), len(centres))
+    totals = [len(rows) for rows in sides]
+    return (
+        centres,
+        words,
+        [
+            Cell(
+                "",
+                words[k],
+                "region_share_ratio",
+                int(there[k]),
+                totals[0],
+                int(found[k]),
+                totals[1],
+                int(held[k]),
+                totals[2],
+            )
+            for k in range(len(centres))
+        ],
+    )
+
+
+def _numbers(sample: Sample) -> dict[str, Float32Array] | None:
+    """Return the rows as ranks of numbers and dates alone; None where that is all there is, or one column.
+
+    A mismatch of two categories outweighs any difference of numbers, so that regions of all columns follow categories.
+    """
+    sides = sides_of(sample)
+    names = [name for name, role in sample.roles.items() if role.is_continuous]
+    blocks = [ranked({side: rows.columns[name] for side, rows in sides.items()}) for name in names]
+    there = [block for block in blocks if block is not None]
+    if len(there) < 2 or len(vectors(sample).columns) == len(there):
+        return None
+    return {side: np.concatenate([block[side] for block in there], axis=1) for side in sides}
 
 
 def _diversity(

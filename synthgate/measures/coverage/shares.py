@@ -194,7 +194,7 @@ def categories(evidence: Evidence, options: Options) -> Measurement:
     if measured.not_assessed is not None and not columns:
         return measured
     z = z_value(SURE, looks=len(columns))
-    together = [lost_together(column, z * evidence.design_of(column.column)) for column in columns]
+    together = [lost_together(column, z * evidence.design_of(*column.columns)) for column in columns]
     more = tuple(found for found in together if found is not None)
     if measured.not_assessed is not None and more:
         reason = "each category is too rare to be judged alone, and they are judged together"
@@ -205,4 +205,4 @@ def categories(evidence: Evidence, options: Options) -> Measurement:
 def _with_new(name: str, known: LabelCounts, synthetic: LabelCounts) -> Categories:
     """Return the counts of all categories of either table."""
     labels = (known + synthetic).labels.to_pylist()
-    return Categories(name, known.of_categories(tuple(labels)), synthetic.of_categories(tuple(labels)))
+    return Categories((name,), known.of_categories(tuple(labels)), synthetic.of_categories(tuple(labels)))

@@ -15,6 +15,7 @@ from synthgate.catalogue import Options, measure
 from synthgate.findings import Estimate, Json, Ledger, Measured, Measurement, Position, Skip
 from synthgate.measures.fidelity.columns import DRIFT_Z
 from synthgate.measures.fidelity.explanation import Explanation, explain
+from synthgate.measures.fidelity.unlike import unlike_any_real
 from synthgate.measures.privacy.inference import Auc, stratified_auc
 from synthgate.measures.utility.features import Columns, fit_encoder
 from synthgate.measures.utility.models import FAMILIES, NAMES, Recipe, run_all
@@ -63,7 +64,8 @@ def detection(evidence: Evidence, options: Options) -> Measurement:
     each cross-fitted, on as many rows of either side. The score is SDMetrics' detection score,
     ``1 - (2 * max(AUC, 0.5) - 1)``, of the stronger model: 1 when nothing tells the sides apart,
     0 when everything does. Its ceiling is the same for fresh real rows. Slices are conjunctions of
-    up to three conditions, found on one half of the rows and counted on the other.
+    up to three conditions, found on one half of the rows and counted on the other. Beside them stand the
+    rows that are unlike any real one.
     """
     sample = evidence.sample
     names, skipped = _subjects(evidence)
@@ -79,9 +81,14 @@ def detection(evidence: Evidence, options: Options) -> Measurement:
     ceiling, how = _ceiling(sample, names, most, strongest)
     score = _score(told, ceiling, z, evidence.design_effect)
     explained = explain(evidence, names)
+    unlike = unlike_any_real(evidence)
     return Measurement(
         reason=_reason(strongest, score, explained),
-        findings=(*explained.findings, *(_model(t, z, evidence.design_effect) for t in told)),
+        findings=(
+            *([unlike] if unlike else []),
+            *explained.findings,
+            *(_model(t, z, evidence.design_effect) for t in told),
+        ),
         score=score,
         ledger=Ledger(len(names), (*skipped, *explained.skipped)),
         power=(

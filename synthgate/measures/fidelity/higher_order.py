@@ -12,7 +12,9 @@ from synthgate.counts import GROUPS
 from synthgate.findings import Estimate, Json, Ledger, Measured, Measurement, Skip
 from synthgate.measures.fidelity import accuracy
 from synthgate.measures.fidelity.columns import drifted
-from synthgate.measures.triples import MIN_LEVEL_ROWS, Coarse, Joint, Triple, chosen_triples
+from synthgate.measures.fidelity.directed import pairs_kept, three_way_kept
+from synthgate.measures.parts import kept_in_parts, worst_parts
+from synthgate.measures.triples import MIN_LEVEL_ROWS, Chosen, Coarse, Joint, Triple, chosen_triples
 from synthgate.statistics.distances import (
     Distance,
     FloatArray,
@@ -96,19 +98,32 @@ def higher_order(evidence: Evidence, options: Options) -> Measurement:
     score = average(estimates, least=LEAST_MEAN_SCALE, half=half)
     at = score.position.value if score.position else score.value
     judged, more = _findings(joint, triples, scores, estimates)
-    together = int((scores.chance < (1 - LEVEL) / candidates).sum())
+    sure = scores.chance < (1 - LEVEL) / candidates
+    directed, why_not = _directed(evidence, chosen, [triples[at] for at in np.flatnonzero(sure)])
     rows = " and ".join(f"{n:,}" for n in joint.rows.values())
+    ledger = _ledger(joint, len(triples), candidates)
     return Measurement(
         reason=(
             f"the joint shares of {len(triples):,} triples lie {at:.0%} of the way from careless to fresh real rows; "
-            f"{together:,} of them depend on each other beyond their pairs in real{more}"
+            f"{int(sure.sum()):,} of them depend on each other beyond their pairs in real{more}"
         ),
-        findings=(*judged, *accuracy.findings(evidence)),
+        findings=(*judged, *directed, *accuracy.findings(evidence)),
         score=score,
-        ledger=_ledger(joint, len(triples), candidates),
+        ledger=Ledger(ledger.scored, (*ledger.skipped, *why_not)),
         power=_power(scores, z, rows),
         details={"joint_effects": _effects(joint, triples, scores, candidates), "rows_used": dict(joint.rows)},
     )
+
+
+def _directed(evidence: Evidence, chosen: Chosen, effects: list[Triple]) -> tuple[list[Measured], list[Skip]]:
+    """Return what is kept in the direction of the real dependence: of three columns, of two, and of pairs in parts."""
+    joint = chosen.joint
+    if evidence.design_of(*(column.name for column in joint.columns)) > 1:
+        why = "rows come in groups, whose luck random halves of the rows would take for dependence"
+        names = ("three_way_dependence_kept", "pair_dependence_kept", "dependence_kept_in_a_part")
+        return [], [Skip(name, why) for name in names]
+    pairs = pairs_kept(joint, chosen.triples)
+    return [*three_way_kept(joint, effects), *pairs, *worst_parts(kept_in_parts(evidence))], []
 
 
 def _scores(joint: Joint, triples: list[Triple]) -> Scores:

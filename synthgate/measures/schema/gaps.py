@@ -14,7 +14,7 @@ from synthgate.statistics.positions import ratio_estimate
 if TYPE_CHECKING:
     from synthgate.evidence import Evidence
 
-LEAST_KEPT = 0.5
+LEAST_KEPT = 2 / 3
 MIN_EXPECTED = 5.0
 SURE = 0.998
 """Level at which all columns together are held: many columns and tables are looked at."""
@@ -38,8 +38,8 @@ class _Gaps:
 def gap_findings(evidence: Evidence) -> list[Measured]:
     """Compare the share of missing values with the real one, in columns that have some in real.
 
-    The value is the ratio of the shares, turned over when above one: 1 is right, 0 is filled up (or flooded). Below a
-    half beyond doubt it fails, and what stays in doubt is only shown. Of columns that rarely lack a value the
+    The value is the ratio of the shares, turned over when above one: 1 is right, 0 is filled up (or flooded). Below two
+    thirds beyond doubt it fails, and what stays in doubt is only shown. Of columns that rarely lack a value the
     distribution hardly moves when they are filled up. Columns with fewer than five expected are left out.
     """
     columns = [gaps for name in evidence.shared if (gaps := _gaps(evidence, name)).expected >= MIN_EXPECTED]
@@ -48,7 +48,7 @@ def gap_findings(evidence: Evidence) -> list[Measured]:
 
 
 def is_wrong(found: Measured) -> bool:
-    """Tell whether a share is less than half or more than double the real one, beyond doubt."""
+    """Tell whether a share is less than two thirds or more than one and a half of the real one, beyond doubt."""
     return found.judged and found.estimate is not None and found.estimate.high < LEAST_KEPT
 
 

@@ -246,7 +246,8 @@ def nulls(evidence: Evidence, options: Options) -> Measurement:
     measured = summed_up(findings, "columns have missing values that real never has", len(names))
     gaps = gap_findings(evidence)
     wrong = sum(is_wrong(gap) for gap in gaps)
-    reason = f"{measured.reason}; {wrong} have less than half or more than double the real share" if wrong else ""
+    far = "less than two thirds or more than one and a half of the real share"
+    reason = f"{measured.reason}; {wrong} have {far}" if wrong else ""
     return replace(measured, reason=reason or measured.reason, findings=(*measured.findings, *gaps))
 
 

@@ -14,24 +14,33 @@ from synthgate.sample import Sample
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 
-LEAST_SYNTHETIC = 60
+LEAST_ROWS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A condition in words, and which test rows and synthetic rows meet it."""
+    """A condition in words, and which test rows, synthetic rows and real training rows meet it."""
 
     words: str
     columns: tuple[str, ...]
     tested: BoolArray
     synthetic: BoolArray
+    learnt: BoolArray
 
 
-def conditions_of(sample: Sample, trial: Trial, rows: IntArray) -> list[Condition]:
-    """Return the conditions of :func:`single_slices` that at least 60 of the given synthetic rows meet as well."""
+def conditions_of(sample: Sample, trial: Trial, synthetic: IntArray, learnt: IntArray) -> list[Condition]:
+    """Return the conditions of :func:`single_slices` that at least 60 rows of the other two kinds meet as well.
+
+    Parameters
+    ----------
+    synthetic, learnt : int64 array
+        Synthetic rows, and real training rows.
+    """
     found = []
     for one in single_slices(sample, trial):
-        there = one.holds(sample.synthetic.columns[one.columns[0]][rows])
-        if int(there.sum()) >= LEAST_SYNTHETIC:
-            found.append(Condition(one.words, one.columns, one.rows, there))
+        name = one.columns[0]
+        there = one.holds(sample.synthetic.columns[name][synthetic])
+        known = one.holds(sample.real.columns[name][learnt])
+        if min(int(there.sum()), int(known.sum())) >= LEAST_ROWS:
+            found.append(Condition(one.words, one.columns, one.rows, there, known))
     return found
