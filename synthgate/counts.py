@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from synthgate.canonical import Canonical, Numbers
 from synthgate.plan import ColumnPlan, Plan
+from synthgate.statistics.intervals import newcombe
 from synthgate.values import LabelCounts, NumberCounts, ValueCounts
 
 IntArray = NDArray[np.int64]
@@ -24,6 +25,8 @@ K = TypeVar("K")
 V = TypeVar("V", "ColumnCounts", "NDArray[np.int64]")
 
 GROUPS = 10
+DRIFTED = 3.0
+"""Standard errors by which a holdout differs."""
 BLOCK = 65_536
 """Rows that are looked at together: what they need stays in the processor's cache."""
 
@@ -75,6 +78,12 @@ class ColumnCounts:
         if not isinstance(self.values, LabelCounts):
             raise TypeError("this column holds numbers")
         return self.values
+
+
+def as_often_missing(real: ColumnCounts, held: ColumnCounts) -> bool:
+    """Tell whether a holdout may lack as many values as real does; else it drifted, and says nothing of real."""
+    low, high = newcombe((held.missing - held.misfits, real.missing - real.misfits), (held.rows, real.rows), DRIFTED)
+    return low <= 0 <= high
 
 
 def _add_values(a: ValueCounts, b: ValueCounts) -> ValueCounts:

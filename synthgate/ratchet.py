@@ -16,6 +16,13 @@ from synthgate.verdict import Verdict, conclude
 
 Key: TypeAlias = tuple[str | None, tuple[str, ...], str, str]
 SEARCHED = ("misplaced_share",)
+SEARCHED_SHARES = (
+    "pair_dependence_kept",
+    "three_way_dependence_kept",
+    "dependence_kept_in_a_part",
+    "label_information_in_a_part",
+)
+"""Of which the least is the worst."""
 NUMBER = re.compile(r"[\d.,%]+")
 
 
@@ -228,11 +235,15 @@ def _held(check: CheckResult, old: CheckResult | None, source: str) -> CheckResu
 
 
 def _earlier(finding: Finding, matched: Finding | None, old: CheckResult) -> Finding | None:
-    """Return the earlier finding to hold one against: slices are searched anew in every run, so for them the worst."""
-    if matched is not None or finding.measured.metric not in SEARCHED:
+    """Return the earlier finding to hold one against: slices and parts are searched anew, so for them the worst."""
+    metric = finding.measured.metric
+    if matched is not None or metric not in SEARCHED + SEARCHED_SHARES:
         return matched
-    there = [f for f in old.findings if f.measured.judged and f.measured.metric == finding.measured.metric]
-    return max(there, key=lambda f: f.measured.estimate.value if f.measured.estimate else 0.0, default=None)
+    sign = -1 if metric in SEARCHED_SHARES else 1
+    there = [f for f in old.findings if f.measured.judged and f.measured.metric == metric]
+    return max(
+        there, key=lambda f: sign * f.measured.estimate.value if f.measured.estimate else -math.inf, default=None
+    )
 
 
 def _held_finding(finding: Finding, old: Finding | None, each: Limit, source: str) -> Finding:

@@ -69,3 +69,16 @@ def test_utf_16_without_a_mark_is_told_as_such(tmp_path):
     pc.write_csv(people(30, 1), tmp_path / "synthetic.csv")
     with pytest.raises(DataError, match="utf-16le"):
         evaluate(path, tmp_path / "synthetic.csv")
+
+
+def test_a_column_that_the_holdout_lacks_blames_nobody():
+    def draw(seed, gone):
+        rng = np.random.default_rng(seed)
+        x, rows = rng.normal(size=1200), 1200
+        mask = np.ones(rows, bool) if gone else rng.random(rows) < 0.1
+        return pa.table({"x": x, "y": x + rng.normal(size=rows), "z": pa.array(rng.normal(size=rows), mask=mask)})
+
+    verdict = evaluate(draw(1, gone=False), draw(2, gone=False), holdout=draw(3, gone=True))
+    assert not [c.id for c in verdict if c.status in (Status.ERROR, Status.FAIL)]
+    filled = evaluate(draw(1, gone=False), draw(2, gone=True), holdout=draw(3, gone=True), only=["schema"])
+    assert filled["schema.nulls"].status is Status.FAIL

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthgate.catalogue import Options, measure
-from synthgate.counts import ColumnCounts
+from synthgate.counts import ColumnCounts, as_often_missing
 from synthgate.findings import Estimate, Json, Ledger, Limit, Measured, Measurement, Position, Skip
 from synthgate.measures.fidelity import compatible
 from synthgate.measures.fidelity.cells import Cells
@@ -323,7 +323,7 @@ def _missing(
 ) -> Measured:
     """Compare the shares of missing values; values that do not fit their role are left to ``schema.types``."""
     known, of = real.missing - real.misfits, real.rows
-    if holdout is not None:
+    if holdout is not None and as_often_missing(real, holdout):
         known, of = known + holdout.missing - holdout.misfits, of + holdout.rows
     found = synthetic.missing - synthetic.misfits
     low, high = newcombe((found, known), (synthetic.rows, of), z)

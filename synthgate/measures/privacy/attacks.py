@@ -15,6 +15,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgate.measures.privacy.boosted import boosted_scores
 from synthgate.measures.privacy.encodings import Encoding, Floats, Ints, Rows, narrow
 from synthgate.measures.privacy.neighbours import agreement_index, best_agreement, distance_index, nearest
 from synthgate.measures.privacy.panel import Panel
@@ -260,21 +261,19 @@ def logan_clf(stage: Stage) -> Floats:
 
 
 def _classify(stage: Stage, f: int, _: Ints, queries: Rows, reference: Rows) -> Floats:
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
     rng = np.random.default_rng([stage.seed, f, *b"logan"])
     fake = _some(stage.synthetic, min(TRAINED_ROWS, 2 * len(reference)), rng)
     real = _some(reference, TRAINED_ROWS, rng)
     x = np.concatenate([tree_matrix(stage.encoding, fake), tree_matrix(stage.encoding, real)])
     y = np.repeat([1, 0], [len(fake), len(real)])
-    model = HistGradientBoostingClassifier(
-        max_iter=min(TRAINED_ROUNDS, 10 + len(x) // ROWS_PER_ROUND),
-        max_leaf_nodes=min(TRAINED_LEAVES, max(4, len(x) // ROWS_PER_ROUND)),
-        early_stopping=False,
-        random_state=stage.seed,
+    return boosted_scores(
+        x,
+        y,
+        tree_matrix(stage.encoding, queries),
+        rounds=min(TRAINED_ROUNDS, 10 + len(x) // ROWS_PER_ROUND),
+        leaves=min(TRAINED_LEAVES, max(4, len(x) // ROWS_PER_ROUND)),
+        seed=stage.seed,
     )
-    scores: Floats = model.fit(x, y).decision_function(tree_matrix(stage.encoding, queries))
-    return scores
 
 
 def _some(rows: Rows, most: int, rng: np.random.Generator) -> Rows:

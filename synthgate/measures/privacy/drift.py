@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthgate.measures.privacy.attacks import REFERENCE_FACTOR, Stage, tree_matrix
+from synthgate.measures.privacy.boosted import boosted_scores
 from synthgate.measures.privacy.encodings import Encoding, Floats, Rows
 from synthgate.measures.privacy.inference import Auc, Flags, Places, stratified_auc
 from synthgate.measures.privacy.panel import Panel
@@ -118,19 +119,10 @@ def _halves(panel: Panel) -> Places:
 
 
 def _blind(x: Floats, member: Flags, train: Places, test: Places, seed: int) -> Floats:
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
     rng = np.random.default_rng([seed, len(train), *b"drift"])
     if len(train) > TRAINED_ROWS:
         train = np.sort(rng.choice(train, TRAINED_ROWS, replace=False))
-    model = HistGradientBoostingClassifier(
-        max_iter=TRAINED_ROUNDS,
-        max_leaf_nodes=TRAINED_LEAVES,
-        early_stopping=False,
-        random_state=seed,
-    )
-    scores: Floats = model.fit(x[train], member[train]).decision_function(x[test])
-    return scores
+    return boosted_scores(x[train], member[train], x[test], rounds=TRAINED_ROUNDS, leaves=TRAINED_LEAVES, seed=seed)
 
 
 def _deciles(scores: Floats, half: Places) -> Places:

@@ -350,8 +350,9 @@ def _settled(values: Floats, codes: Ints, card: int, real_rows: NDArray[np.bool_
     if len(known):
         after = np.clip(np.searchsorted(value[known], value), 1, max(1, len(known) - 1))
         before, after = known[after - 1], known[np.minimum(after, len(known) - 1)]
-        nearest = np.where(value - value[before] <= value[after] - value, before, after)
-        settled = np.where(np.isnan(value), settled, nearest)
+        with np.errstate(invalid="ignore"):  # an infinity less itself
+            nearest = np.where(value - value[before] <= value[after] - value, before, after)
+        settled = np.where(np.isnan(value) | is_real, settled, nearest)
     return settled
 
 

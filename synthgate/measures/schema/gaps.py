@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from synthgate.counts import as_often_missing
 from synthgate.findings import Limit, Measured
 from synthgate.statistics.intervals import ratio_interval, z_value
 from synthgate.statistics.positions import ratio_estimate
@@ -53,9 +54,10 @@ def is_wrong(found: Measured) -> bool:
 
 
 def _gaps(evidence: Evidence, name: str) -> _Gaps:
-    sides = (evidence.real, evidence.holdout)
-    known = [side.counts.columns[name] for side in sides if side and name in side.counts.columns]
-    found = evidence.synthetic.counts.columns[name]
+    known, found = [evidence.real.counts.columns[name]], evidence.synthetic.counts.columns[name]
+    held = evidence.holdout.counts.columns.get(name) if evidence.holdout else None
+    if held is not None and as_often_missing(known[0], held):
+        known.append(held)
     return _Gaps(
         name,
         found.missing - found.misfits,
