@@ -35,17 +35,16 @@ def unlike_any_real(evidence: Evidence) -> Measured | None:
     """
     coded = vectors(evidence.sample).sides
     rng = evidence.sample.rng("fidelity.unlike")
-    real, fresh = rng.permutation(coded["real"]), coded.get("holdout")
-    if fresh is None or len(fresh) < LEAST_ROWS:
-        real, fresh = np.array_split(real, 2)
-    dimensions = real.shape[1]
+    dimensions = coded["real"].shape[1]
     most = int(np.sqrt(FLOPS / (2 * max(1, dimensions))))
-    rows = min(len(real), len(fresh), len(coded["synthetic"]), most)
+    real, synthetic = (_some(coded[side], 2 * most, rng) for side in ("real", "synthetic"))
+    fresh = _some(coded["holdout"], most, rng) if "holdout" in coded else real[:0]
+    if len(fresh) < LEAST_ROWS:
+        real, fresh = np.array_split(real, 2)
+    rows = min(len(real), len(fresh), len(synthetic), most)
     if not dimensions or rows < LEAST_ROWS:
         return None
-    here, there = (
-        _nearest(rng.permutation(side)[:rows], real[:most]) for side in (coded["synthetic"], rng.permutation(fresh))
-    )
+    here, there = (_nearest(side[:rows], real[:most]) for side in (synthetic, fresh))
     z = z_value(SURE, looks=len(FAR)) * evidence.design_effect
     found = [_beyond(here, float(np.quantile(there, 1 - share)), there, z) for share in FAR]
     estimate, distant, due = max(found, key=lambda one: one[0].low)
@@ -57,6 +56,12 @@ def unlike_any_real(evidence: Evidence) -> Measured | None:
         estimate=estimate,
         details={"rows": rows, "far": distant, "far_fresh": due},
     )
+
+
+def _some(rows: Float32Array, most: int, rng: np.random.Generator) -> Float32Array:
+    """Return at most so many rows, in random order."""
+    some: Float32Array = rows[rng.permutation(len(rows))[:most]]
+    return some
 
 
 def _nearest(rows: Float32Array, real: Float32Array) -> FloatArray:
