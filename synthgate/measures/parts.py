@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgate.findings import Estimate, Measured, Position
+from synthgate.findings import Measured
 from synthgate.measures.triples import MISSING, Chosen, Cut, Joint, chosen_triples, joint_of
 from synthgate.statistics.distances import FloatArray
 from synthgate.statistics.intervals import z_value
@@ -228,23 +228,14 @@ def worst_parts(found: Sequence[PartKept]) -> list[Measured]:
 
 
 def _finding(found: PartKept, z: float, looks: int) -> Measured:
-    share, (low, high) = found.kept.share, found.kept.interval(z)
-    at = [min(1.0, max(0.0, value)) for value in (share, low, high)]
     return Measured(
         metric="dependence_kept_in_a_part",
         message=(
-            f"where {found.by!r} is {found.level}, {found.column!r} keeps {max(0.0, share):.0%} of its real dependence "
-            f"on {found.others} other columns ({found.real_rows:,} real and {found.synthetic_rows:,} synthetic rows)"
+            f"where {found.by!r} is {found.level}, {found.column!r} keeps {max(0.0, found.kept.share):.0%} of its real "
+            f"dependence on {found.others} other columns "
+            f"({found.real_rows:,} real and {found.synthetic_rows:,} synthetic rows)"
         ),
-        estimate=Estimate(
-            value=share,
-            low=low,
-            high=high,
-            method=f"ratio of two means of independent rows by Fieller's theorem, 99.8 % over {looks:,} such findings",
-            ceiling=1.0,
-            floor=0.0,
-            position=Position(value=at[0], low=at[1], high=at[2]),
-        ),
+        estimate=found.kept.estimate(z, looks),
         columns=tuple(dict.fromkeys((found.column, found.by))),
         details={
             "where": f"{found.by!r} is {found.level}",

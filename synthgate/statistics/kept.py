@@ -13,6 +13,7 @@ from math import sqrt
 
 import numpy as np
 
+from synthgate.findings import Estimate, Position
 from synthgate.statistics.distances import FloatArray
 
 FEW = 3.0
@@ -68,6 +69,20 @@ class Kept:
         b, c = self.synthetic * self.real, self.synthetic**2 - (z * self.synthetic_error) ** 2
         root = sqrt(max(0.0, b * b - a * c))
         return (b - root) / a, (b + root) / a
+
+    def estimate(self, z: float, looks: int) -> Estimate:
+        """Return the share with its interval, one of so many that hold together."""
+        low, high = self.interval(z)
+        at = [min(1.0, max(0.0, value)) for value in (self.share, low, high)]
+        return Estimate(
+            value=self.share,
+            low=low,
+            high=high,
+            method=f"ratio of two means of independent rows by Fieller's theorem, 99.8 % over {looks:,} such findings",
+            ceiling=1.0,
+            floor=0.0,
+            position=Position(value=at[0], low=at[1], high=at[2]),
+        )
 
 
 def of_known_rows(real: Means, held: Means | None) -> tuple[FloatArray, FloatArray]:

@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from synthgate.counts import GROUPS, row_groups
-from synthgate.findings import Estimate, Limit, Measured, Position
+from synthgate.findings import Limit, Measured
 from synthgate.measures.triples import Joint, Triple
 from synthgate.statistics.distances import FloatArray, IntArray
 from synthgate.statistics.intervals import z_value
@@ -125,19 +125,9 @@ def _worst(
 
 def _finding(joint: Joint, columns: tuple[int, ...], kept: Kept, z: float, told: tuple[str, str, int]) -> Measured:
     metric, words, looks = told
-    low, high = kept.interval(z)
-    at = [min(1.0, max(0.0, value)) for value in (kept.share, low, high)]
     return Measured(
         metric=metric,
         message=f"{max(0.0, kept.share):.0%} {words}",
-        estimate=Estimate(
-            value=kept.share,
-            low=low,
-            high=high,
-            method=f"ratio of two means of independent rows by Fieller's theorem, 99.8 % over {looks:,} such findings",
-            ceiling=1.0,
-            floor=0.0,
-            position=Position(value=at[0], low=at[1], high=at[2]),
-        ),
+        estimate=kept.estimate(z, looks),
         columns=tuple(joint.columns[at].name for at in columns),
     )
