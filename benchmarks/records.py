@@ -49,16 +49,41 @@ def record(label, verdict, aliases, seconds):
         "open": [c.id for c in verdict if str(c.status) in ("inconclusive", "not_assessed")],
         "diagnosis": [found.name for found in verdict.diagnosis],
         "marks": {check.id: found for check in verdict if (found := marks(check))},
+        "own_limits": {check.id: found for check in verdict if (found := own_limits(check))},
         "seconds": round(seconds, 2),
     }
 
 
 def marks(check):
-    """Return the loosest limits at which a check would still fail: on its score, and on its worst finding."""
+    """Return the loosest limits at which a check would still fail: on its score, and on its worst finding.
+
+    A finding that has a limit of its own stands under the name of its metric.
+    """
     return {
         **{f"score.{bound}": m for bound in check.threshold.as_dict() if (m := _mark(check.score, bound)) is not None},
-        **{f"each.{bound}": m for bound in check.each.as_dict() if (m := _worst(check, bound)) is not None},
+        **{f"each.{bound}": m for bound in check.each.as_dict() if (m := _worst(_failing(check), bound)) is not None},
+        **_owned(check),
     }
+
+
+def _owned(check):
+    found = {}
+    for measured in _failing(check, owned=True):
+        for bound in measured.limit.as_dict():
+            found.setdefault((measured.metric, bound), []).append(measured)
+    worst = {(metric, bound): _worst(those, bound) for (metric, bound), those in found.items()}
+    return {f"{metric}.{bound}": m for (metric, bound), m in worst.items() if m is not None}
+
+
+def own_limits(check):
+    """Return the limits of findings that have one of their own: the strictest, if they differ."""
+    found = {}
+    for measured in _failing(check, owned=True):
+        for bound, at in measured.limit.as_dict().items():
+            place = f"{measured.metric}.{bound}"
+            strictest = min if bound == "max" else max
+            found[place] = strictest(at, found.get(place, at))
+    return found
 
 
 def _mark(estimate, bound):
@@ -69,11 +94,14 @@ def _mark(estimate, bound):
     return estimate.high if bound == "min" else estimate.low
 
 
-def _worst(check, bound):
-    judged = [f.measured for f in check.findings if f.measured.judged and f.measured.limit is None]
-    found = [
-        m for f in judged if str(f.severity) not in ("warn", "info") and (m := _mark(f.estimate, bound)) is not None
-    ]
+def _failing(check, *, owned=False):
+    """Return what can fail a check, of the findings with or without a limit of their own."""
+    judged = [f.measured for f in check.findings if f.measured.judged and (f.measured.limit is not None) is owned]
+    return [m for m in judged if str(m.severity) not in ("warn", "info")]
+
+
+def _worst(measured, bound):
+    found = [m for one in measured if (m := _mark(one.estimate, bound)) is not None]
     return (max if bound == "max" else min)(found, default=None)
 
 
