@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
+import corpora
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pc_csv
@@ -24,7 +24,6 @@ PART = 5000
 """Rows of each part, or a third of the table where it has fewer."""
 CONTROLS = 10
 """Clean tables of each base, unless another number is asked for."""
-SEED = 20261
 
 
 @dataclass(frozen=True)
@@ -132,84 +131,17 @@ def _read(stream):
 
 def parts(table, seed):
     """Return three disjoint random parts: real, holdout, and rows to spoil."""
-    order = np.random.default_rng([SEED, seed]).permutation(table.num_rows)
-    size = min(PART, table.num_rows // 3)
-    return [table.take(pa.array(np.sort(order[k * size : (k + 1) * size]))) for k in range(3)]
-
-
-def gate_of(base):
-    """Return the default gate with the base's key and rules."""
-    from synthgate.gatefile import Constraint, load_gate
-
-    rules = tuple(Constraint(sql=text, name=text) for text in base.constraints)
-    return replace(load_gate(), constraints=rules, keys=(base.key,) if base.key else ())
-
-
-@dataclass(frozen=True)
-class Case:
-    """A case as ``verdicts.py`` shows it."""
-
-    name: str
-    row: dict
-    known: str
-
-
-@dataclass(frozen=True)
-class Made:
-    """A pair of the corpus with its label."""
-
-    base: Base
-    label: records.Label
-    real: pa.Table
-    holdout: pa.Table
-    synthetic: pa.Table
+    return [table.take(pa.array(rows)) for rows in corpora.thirds(table.num_rows, PART, seed)]
 
 
 def cases(packages, *, quick, match, controls=CONTROLS):
     """Yield case, label and a function that judges it."""
-    for made in corpus(packages, quick=quick, match=match, controls=controls):
-        label = made.label
-        # verdicts.py words the outcome as it does for a manifest's rows
-        row = {
-            "family": label.families[0] if label.families else "",
-            "also": ";".join(label.families[1:]),
-            "expected": label.expected,
-            "must_detect": "yes" if label.must else "no",
-        }
-        case = Case(label.case, row, f"{label.expected} {' '.join(label.families)}")
-        yield case, label, lambda made=made: judge(made)
-
-
-def judge(made):
-    """Return the default gate's verdict."""
-    import synthgate
-
-    base = made.base
-    return synthgate.evaluate(made.real, made.synthetic, holdout=made.holdout, target=base.target, gate=gate_of(base))
+    return corpora.cases(corpus(packages, quick=quick, match=match, controls=controls))
 
 
 def written(packages, folder, *, quick, match, controls=CONTROLS):
     """Write the pairs as Parquet, with SDV metadata, and return what ``peers.py`` needs of each."""
-    import json
-
-    import pyarrow.parquet as pq
-
-    from synthgate.bridges.sdv import write_metadata
-    from synthgate.survey import make_plan
-    from synthgate.tables import open_table
-
-    index = []
-    for made in corpus(packages, quick=quick, match=match, controls=controls):
-        place = folder / made.label.case.replace("/", "__")
-        place.mkdir(exist_ok=True)
-        sides = {side: place / f"{side}.parquet" for side in ("real", "synthetic", "holdout")}
-        for side, path in sides.items():
-            pq.write_table(getattr(made, side), path)
-        plan = make_plan(open_table(made.real, name="real"), {}, (made.base.target,), {})
-        keys = (made.base.key,) if made.base.key else ()
-        (place / "metadata.json").write_text(json.dumps(write_metadata(plan, keys)))
-        index.append({**vars(made.label), **sides, "metadata": place / "metadata.json"})
-    return index
+    return corpora.written(corpus(packages, quick=quick, match=match, controls=controls), folder)
 
 
 def corpus(packages, *, quick, match, controls=CONTROLS):
@@ -225,10 +157,10 @@ def corpus(packages, *, quick, match, controls=CONTROLS):
             print(f"own/{base.name}: left out, the package {base.package} is not installed", file=sys.stderr)
             continue
         for seed in range(1, (2 if quick else controls) + 1):
-            label = _label(f"own/{base.name}/control/{seed}", base, "control", "clean", "", (), ())
+            label = corpora.label(f"own/{base.name}/control/{seed}", base, "control", "clean", "", (), ())
             if re.search(match, label.case):
                 real, holdout, fresh = parts(table, seed)
-                yield Made(base, label, real, holdout, fresh)
+                yield corpora.Made(base, label, real, holdout, fresh)
         yield from _defects(base, table, ("moderate", "gross") if quick else records.SEVERITIES, match)
 
 
@@ -237,7 +169,7 @@ def _defects(base, table, severities, match):
     from synthgate.defects.trials import subject_of
 
     real, holdout, fresh = parts(table, 0)
-    subject = subject_of(gate_of(base), real, fresh, (base.target,))
+    subject = subject_of(corpora.gate_of(base), real, fresh, (base.target,))
     for defect in DEFECTS.values():
         for severity in severities:
             name = f"own/{base.name}/{defect.name}/{severity}"
@@ -247,11 +179,5 @@ def _defects(base, table, severities, match):
                 spoiled = inject(defect.name, subject, Rung(severity), 0)
             except NotApplicableError:
                 continue
-            label = _label(name, base, "defect", defect.name, severity, defect.families, spoiled.columns)
-            yield Made(base, label, real, holdout, spoiled.table)
-
-
-def _label(name, base, kind, defect, severity, families, columns):
-    expected = "fail" if kind == "defect" else "pass"
-    must = kind == "defect" and severity != "trace"
-    return records.Label(name, base.name, kind, defect, severity, tuple(families), tuple(columns), expected, must)
+            label = corpora.label(name, base, "defect", defect.name, severity, defect.families, spoiled.columns)
+            yield corpora.Made(base, label, real, holdout, spoiled.table)

@@ -2,12 +2,13 @@
 
     python benchmarks/verdicts.py DATA [--match TEXT] [--defects] [--json FILE]
     python benchmarks/verdicts.py --own [--packages DIR] [--quick] [--controls N] [--match TEXT] [--json FILE]
+    python benchmarks/verdicts.py --other [--packages DIR] [--severities A,B] [--controls N] [--match TEXT] [--json F]
     python benchmarks/verdicts.py --curves --json FILE
 
 With ``--own`` the pairs are made by the injectors of ``synthgate selftest`` from tables that ship in packages of
-others (see ``own_corpus.py``). ``--json`` keeps one record a line: cases that are there already are not run again.
-``--curves`` prints, from such records, how each limit trades detection for false alarms, and which limit every set of
-tables but one would choose.
+others (see ``own_corpus.py``); with ``--other`` both defects and tables are others (see ``other_corpus.py``).
+``--json`` keeps one record a line: cases that are there already are not run again. ``--curves`` prints, from such
+records, how each limit trades detection for false alarms, and which limit every set of tables but one would choose.
 
 DATA holds ``*/NAME/train.parquet``, ``holdout.parquet`` and ``synthetic/*.parquet``, and a ``catalog.csv`` with
 columns path, target, known_truth; with ``--defects`` it holds a ``manifest.csv`` of injected defects instead.
@@ -246,12 +247,14 @@ def options():
     """Return the parsed command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, nargs="?")
-    parser.add_argument("--match", default="", help="part of a case's name; with --own a regular expression")
+    parser.add_argument("--match", default="", help="part of a case's name; for corpora made here a regular expression")
     parser.add_argument("--defects", action="store_true", help="DATA is a corpus with a manifest")
     parser.add_argument("--own", action="store_true", help="make a corpus from tables of installed packages")
+    parser.add_argument("--other", action="store_true", help="make a corpus of other defects from other tables")
     parser.add_argument("--packages", type=Path, help="folder into which those packages were installed (pip --target)")
     parser.add_argument("--quick", action="store_true", help="own corpus: fewer tables, severities and controls")
-    parser.add_argument("--controls", type=int, default=10, help="own corpus: clean tables of each base")
+    parser.add_argument("--controls", type=int, default=10, help="corpora made here: clean tables of each base")
+    parser.add_argument("--severities", default="subtle,moderate,gross", help="other corpus: which, with commas")
     parser.add_argument("--json", type=Path, help="file of records, one a line; finished cases are not run again")
     parser.add_argument("--curves", action="store_true", help="print operating curves of the records in --json")
     return parser.parse_args()
@@ -280,6 +283,17 @@ def main():
                 asked.json,
             )
         )
+    if asked.other:
+        import other_corpus
+
+        made = other_corpus.cases(
+            asked.packages,
+            match=asked.match,
+            controls=asked.controls,
+            severities=tuple(asked.severities.split(",")),
+            done=records.read(asked.json),
+        )
+        done.update(run_labelled(made, asked.json))
     print(records.tables(done.values()))
     print("\n".join(records.misses(done.values())))
 
