@@ -6,7 +6,7 @@ who looks for it finds a subtle one.
 """
 
 from . import categories, dependence, groups, labels, memory, missing, numbers, rows, times
-from .base import KINDS, SEVERITIES, Context, Kind, Spoiled, kind, make
+from .making import KINDS, SEVERITIES, Context, Kind, Spoiled, kind, make
 
 THEMES = (categories, dependence, groups, labels, memory, missing, numbers, rows, times)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from .base import Context, Spoiled, kind
+from .making import Context, Spoiled, kind
 from .tools import association, exchange, group, levels, one_of, partner, put, some, tied
 
 
@@ -22,8 +22,15 @@ def _texts(context: Context, least: int) -> list[str]:
 
 
 def _plain(context: Context, least: int = 3, most: int = 40) -> list[str]:
-    """Return categories of some values which are not the target."""
-    return [n for n in context.categories if n != context.target and least <= context.fresh[n].nunique() <= most]
+    """Return categories of some values which are not the target and not missing for most."""
+    fresh = context.fresh
+    names = [n for n in context.categories if n != context.target and fresh[n].notna().mean() >= 0.5]
+    return [n for n in names if least <= fresh[n].nunique() <= most]
+
+
+def _usual(side: pd.Series) -> object:
+    """Return the most frequent value of a column, None where all are missing."""
+    return side.mode().iloc[0] if side.count() else None
 
 
 def _retold(context: Context, name: str, share: float, rng: np.random.Generator, tell: Callable[[str], str]) -> Spoiled:
@@ -211,8 +218,8 @@ def most_probable_taken(context: Context, strength: tuple[float, float], rng: np
     if pair is None:
         return None
     name, by = pair
-    values = context.fresh[name].groupby(levels(context.fresh[by])).transform(lambda side: side.mode().iloc[0])
-    rows = some(context.fresh[name].notna().to_numpy(), strength[0], rng)
+    values = context.fresh[name].groupby(levels(context.fresh[by])).transform(_usual)
+    rows = some((context.fresh[name].notna() & values.notna()).to_numpy(), strength[0], rng)
     table = context.spoilable()
     put(table, name, rows, values.to_numpy()[rows])
     return Spoiled(table, (name, by))
@@ -253,7 +260,7 @@ def implied_value_broken(context: Context, share: float, rng: np.random.Generato
             shares = fresh[name].value_counts(normalize=True)
             if name == by or len(shares) < 2 or shares.iloc[0] > 0.9 or len(shares) > len(fresh) / 10:
                 continue
-            usual = fresh[name].groupby(fresh[by]).transform(lambda side: side.mode().iloc[0] if side.count() else None)
+            usual = fresh[name].groupby(fresh[by]).transform(_usual)
             if (usual == fresh[name])[fresh[name].notna() & fresh[by].notna()].mean() >= 0.998:
                 found.append((name, by))
     picked = one_of(found, rng)
@@ -262,3 +269,40 @@ def implied_value_broken(context: Context, share: float, rng: np.random.Generato
     table = context.spoilable()
     exchange(table, picked[:1], some(fresh[picked[0]].notna().to_numpy(), share, rng), rng)
     return Spoiled(table, picked)
+
+
+def _implications(context: Context, least: float) -> list[tuple[str, str, object, object]]:
+    """Return pairs of columns and values: where the first has its value, the second all but always has its own."""
+    fresh = context.fresh
+    names = [n for n in context.features if n not in context.dates]
+    found = []
+    for by in (n for n in names if fresh[n].nunique() <= 40):
+        shares = fresh[by].value_counts(normalize=True)
+        for value in shares.index[shares >= least]:
+            inside = fresh[fresh[by] == value]
+            for name in (n for n in names if n != by):
+                known = inside[name].dropna()
+                usual = known.mode()
+                if len(known) < 0.9 * len(inside) or (known == usual.iloc[0]).mean() < 0.998:
+                    continue
+                if (fresh[name] == usual.iloc[0]).sum() <= 0.8 * fresh[name].notna().sum():
+                    found.append((by, name, value, usual.iloc[0]))
+    return found
+
+
+@kind("constraints fidelity", (0.1, 0.1), (0.4, 0.15), (1.0, 0.3))
+def implication_broken(context: Context, strength: tuple[float, float], rng: np.random.Generator) -> Spoiled | None:
+    """Give other values to a column where the value of another one leaves it no choice.
+
+    Days of illness of those who were not ill: rules of a questionnaire that no margin and no correlation shows.
+    """
+    picked = one_of(_implications(context, strength[1]), rng)
+    if picked is None:
+        return None
+    by, name, value, usual = picked
+    fresh = context.fresh
+    others = fresh[name][fresh[name].notna() & (fresh[name] != usual)].to_numpy()
+    rows = some((fresh[by] == value).to_numpy(), strength[0], rng)
+    table = context.spoilable()
+    put(table, name, rows, others[rng.integers(len(others), size=len(rows))])
+    return Spoiled(table, (name, by))

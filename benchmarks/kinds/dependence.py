@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from .base import Context, Spoiled, kind
 from .groups import explained
+from .making import Context, Spoiled, kind
 from .tools import (
     association,
     correlated,
@@ -31,35 +31,41 @@ def reordered(context: Context, name: str, by: np.ndarray, rows: np.ndarray) -> 
     return Spoiled(table, (name,))
 
 
+def _moved(context: Context, spoiled: Spoiled, pair: tuple[str, str], least: float) -> Spoiled | None:
+    """Return the spoiled table where the rank correlation of two numbers has changed far enough."""
+    before, after = (side[list(pair)].corr(method="spearman").iloc[0, 1] for side in (context.fresh, spoiled.table))
+    return Spoiled(spoiled.table, pair) if abs(before - after) >= least else None
+
+
 def _known(context: Context, *names: str) -> np.ndarray:
     return np.flatnonzero(context.fresh[list(names)].notna().all(axis=1).to_numpy())
 
 
-@kind("fidelity utility", (0.15, 0.4), (0.4, 0.4), (1.5, 0.4))
+@kind("fidelity utility", (0.25, 0.05), (0.6, 0.12), (2.0, 0.3))
 def ranks_jittered(context: Context, strength: Strength, rng: np.random.Generator) -> Spoiled | None:
     """Add noise to the ranks of a number that goes with another; its values stay right.
 
     A dependence that is too weak: a shrunk covariance, or noise for privacy.
     """
-    pair = correlated(context, strength[1])
+    pair = correlated(context)
     if pair is None:
         return None
     rows = _known(context, pair[0])
     noisy = ranks(context.fresh[pair[0]])[rows] + rng.normal(0, strength[0] / 2, len(rows))
-    return Spoiled(reordered(context, pair[0], noisy, rows).table, pair)
+    return _moved(context, reordered(context, pair[0], noisy, rows), pair, strength[1])
 
 
-@kind("fidelity", (0.12, 0.3), (0.35, 0.3), (1.0, 0.4))
+@kind("fidelity", (0.12, 0.05), (0.35, 0.15), (1.0, 0.5))
 def number_mirrored(context: Context, strength: Strength, rng: np.random.Generator) -> Spoiled | None:
     """Give low values for high ones and high for low in some rows; the values stay right.
 
     A scale that is read the wrong way round.
     """
-    pair = correlated(context, strength[1])
+    pair = correlated(context)
     if pair is None:
         return None
     rows = some(_known(context, pair[0]), strength[0], rng)
-    return Spoiled(reordered(context, pair[0], -floats(context.fresh[pair[0]])[rows], rows).table, pair)
+    return _moved(context, reordered(context, pair[0], -floats(context.fresh[pair[0]])[rows], rows), pair, strength[1])
 
 
 @kind("fidelity utility", (0.4, 0.35), (1.0, 0.35), (1.0, 0.5))
@@ -100,24 +106,25 @@ def extremes_apart(context: Context, strength: Strength, rng: np.random.Generato
     return Spoiled(table, pair)
 
 
-@kind("fidelity", (0.15, 0.3), (0.45, 0.3), (0.85, 0.3))
+@kind("fidelity", (0.15, 0.05), (0.45, 0.12), (0.9, 0.3))
 def tie_exaggerated(context: Context, strength: Strength, rng: np.random.Generator) -> Spoiled | None:
     """Make two numbers that go together go together more closely; their values stay right.
 
     A model whose residual noise is too small, or a regression taken for a draw.
     """
-    pair = correlated(context, strength[1])
+    pair = correlated(context)
     if pair is None or abs(context.fresh[list(pair)].corr(method="spearman").iloc[0, 1]) > 0.9:
         return None
     rows = _known(context, *pair)
     own, other = (ranks(context.fresh[n])[rows] for n in pair)
     sign = np.sign(np.corrcoef(own, other)[0, 1])
     key = (1 - strength[0]) * own + strength[0] * sign * other
-    return Spoiled(reordered(context, pair[0], key + rng.normal(0, 1e-6, len(rows)), rows).table, pair)
+    tied = reordered(context, pair[0], key + rng.normal(0, 1e-6, len(rows)), rows)
+    return _moved(context, tied, pair, strength[1])
 
 
-@kind("fidelity", 0.15, 0.4, 0.9)
-def tie_invented(context: Context, share: float, rng: np.random.Generator) -> Spoiled | None:
+@kind("fidelity", (0.15, 0.1), (0.4, 0.2), (0.9, 0.5))
+def tie_invented(context: Context, strength: Strength, rng: np.random.Generator) -> Spoiled | None:
     """Make two numbers that have little to do with each other go together in some rows; their values stay right.
 
     A latent space too small: what is independent shares a dimension.
@@ -129,8 +136,9 @@ def tie_invented(context: Context, share: float, rng: np.random.Generator) -> Sp
     pair = one_of([(a, b) for a in names for b in names if a != b and table.loc[a, b] <= 0.15], rng)
     if pair is None:
         return None
-    rows = some(_known(context, *pair), share, rng)
-    return Spoiled(reordered(context, pair[0], ranks(context.fresh[pair[1]])[rows], rows).table, pair)
+    rows = some(_known(context, *pair), strength[0], rng)
+    tied = reordered(context, pair[0], ranks(context.fresh[pair[1]])[rows], rows)
+    return _moved(context, tied, pair, strength[1])
 
 
 @kind("fidelity utility", (0.35, 0.05), (0.8, 0.06), (1.0, 0.12))
@@ -240,6 +248,22 @@ def like_columns_exchanged(context: Context, share: float, rng: np.random.Genera
     rows = some(_known(context, *pair), share, rng)
     for name, other in (pair, pair[::-1]):
         put(table, name, rows, context.fresh[other].to_numpy()[rows])
+    return Spoiled(table, pair)
+
+
+@kind("fidelity", 0.1, 0.35, 1.0)
+def column_written_over_its_like(context: Context, share: float, rng: np.random.Generator) -> Spoiled | None:
+    """Write the values of a column over those of another of the same domain in some rows.
+
+    A slip in a list of columns: the second child is the first once more.
+    """
+    fresh = context.fresh
+    pair = one_of([p for p in _like(context) if (fresh[p[0]] == fresh[p[1]]).mean() < 0.8], rng)
+    if pair is None:
+        return None
+    table = context.spoilable()
+    rows = some(_known(context, *pair), share, rng)
+    put(table, pair[0], rows, fresh[pair[1]].to_numpy()[rows])
     return Spoiled(table, pair)
 
 

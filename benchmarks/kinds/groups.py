@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from .base import Context, Spoiled, kind
+from .making import Context, Spoiled, kind
 from .numbers import whole
 from .tools import (
     association,
@@ -65,7 +65,9 @@ def scaled_in_a_group(context: Context, strength: InGroup, rng: np.random.Genera
 
     Sources of different currencies or units that were put together.
     """
-    positive = [n for n in context.continuous if context.fresh[n].min() >= 0 and context.fresh[n].median() > 0]
+    fresh = context.fresh
+    wide = [n for n in context.continuous if fresh[n].min() >= 0 and fresh[n].std() > 0.25 * fresh[n].mean()]
+    positive = [n for n in wide if (fresh[n] > 0).mean() >= 0.5]
     name, found = one_of(positive, rng), group(context, rng, *strength[1:])
     if name is None or found is None:
         return None
@@ -216,7 +218,7 @@ def members_at_random(context: Context, strength: InGroup, rng: np.random.Genera
         return None
     name, inside = found
     others = [n for n in context.fresh if n != name]
-    if max(association(inside.astype(int), levels(context.fresh[n])) for n in others) < 0.15:
+    if max((association(inside.astype(int), levels(context.fresh[n])) for n in others), default=0.0) < 0.15:
         return None
     members = some(inside, strength[0], rng)
     outside = np.flatnonzero(~inside & context.fresh[name].notna().to_numpy())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from .base import Context, Spoiled, kind
+from .making import Context, Spoiled, kind
 from .tools import association, exchange, floats, group, levels, one_of, partner, put, ranks, some
 
 Strength = tuple[float, float]
@@ -35,7 +35,7 @@ def guessed(context: Context) -> np.ndarray | None:
     return np.asarray(values[model.predict(inputs[len(train) :])])
 
 
-@kind("utility fidelity", 0.15, 0.4, 1.0, least=0.03)
+@kind("utility fidelity", 0.15, 0.4, 1.0)
 def labels_by_model(context: Context, share: float, rng: np.random.Generator) -> Spoiled | None:
     """Write what a model would say over the target.
 
@@ -111,7 +111,7 @@ def target_exchanged_between_groups(context: Context, strength: Strength, rng: n
     return Spoiled(table, (target, name))
 
 
-@kind("utility fidelity", 0.1, 0.3, 0.9)
+@kind("utility fidelity", 0.15, 0.35, 0.9)
 def target_told_by_a_feature(context: Context, share: float, rng: np.random.Generator) -> Spoiled | None:
     """Sort a feature by the target in some rows: it tells the target, and its own values stay right.
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from .base import Context, Spoiled, kind
+from .making import Context, Spoiled, kind
+from .numbers import whole
 from .oracles import closer
 from .tools import copy_rows, exchange, floats, one_of, put, rewrite, snapped, some
 
@@ -18,7 +19,11 @@ def _drawn(context: Context, share: float, rng: np.random.Generator) -> tuple[np
     return rows, context.train.iloc[picked].reset_index(drop=True)
 
 
-def _back(context: Context, rows: np.ndarray, source: pd.DataFrame) -> Spoiled:
+def _back(context: Context, rows: np.ndarray, source: pd.DataFrame, *, exact: bool = False) -> Spoiled | None:
+    """Return the fresh rows with others written over some; None where most of these are plain copies, if not wanted."""
+    known = pd.util.hash_pandas_object(context.train, index=False)
+    if not exact and pd.util.hash_pandas_object(source[list(context.train)], index=False).isin(known).mean() > 0.5:
+        return None
     table = context.spoilable()
     copy_rows(table, rows, source)
     return Spoiled(table)
@@ -70,7 +75,7 @@ def train_numbers_noised(context: Context, share: float, rng: np.random.Generato
 
 @kind("privacy", 0.03, 0.1, 0.4, oracle=closer)
 def train_numbers_made_coarse(context: Context, share: float, rng: np.random.Generator) -> Spoiled | None:
-    """Copy training rows with each number rounded to two digits.
+    """Copy training rows with each number rounded to two digits, or to fives where it has no more.
 
     Anonymisation by rounding: whoever knows a person's numbers finds the row.
     """
@@ -79,13 +84,14 @@ def train_numbers_made_coarse(context: Context, share: float, rng: np.random.Gen
     rows, source = _drawn(context, share, rng)
     for name in context.continuous:
         x = floats(source[name])
-        size = 10.0 ** (np.floor(np.log10(np.where(np.abs(x) > 0, np.abs(x), 1))) - 1)
+        digits = np.floor(np.log10(np.where(np.abs(x) > 0, np.abs(x), 1)))
+        size = np.where((digits <= 1) & whole(context.train[name]), 5.0, 10.0 ** (digits - 1))
         known = np.flatnonzero(~np.isnan(x))
         put(source, name, known, snapped(np.round(x / size) * size, context.train[name])[known])
     return _back(context, rows, source)
 
 
-@kind("privacy", 0.005, 0.02, 0.08, oracle=closer, least=0.003)
+@kind("privacy", 0.005, 0.02, 0.08, oracle=closer, least=(0.003, 0.015, 0.06))
 def outliers_memorised(context: Context, share: float, rng: np.random.Generator) -> Spoiled | None:
     """Copy the training rows that are farthest out.
 
@@ -97,10 +103,10 @@ def outliers_memorised(context: Context, share: float, rng: np.random.Generator)
     far = ((train - train.median()).abs() / train.std()).fillna(0).clip(upper=8).sum(axis=1).to_numpy()
     rows = some(len(context.fresh), share, rng)
     source = context.train.iloc[np.argsort(-far, kind="stable")[: len(rows)]]
-    return _back(context, rows, source)
+    return _back(context, rows, source, exact=True)
 
 
-@kind("privacy", (0.01, 0.03), (0.04, 0.12), (0.2, 0.5), oracle=closer, least=0.008)
+@kind("privacy", (0.01, 0.03), (0.04, 0.12), (0.2, 0.5), oracle=closer, least=(0.008, 0.03, 0.15))
 def group_memorised(context: Context, strength: tuple[float, float], rng: np.random.Generator) -> Spoiled | None:
     """Copy training rows of one group over the rows of that group.
 
@@ -117,7 +123,7 @@ def group_memorised(context: Context, strength: tuple[float, float], rng: np.ran
     name, value = picked
     rows, source = np.flatnonzero(fresh[name] == value), np.flatnonzero(train[name] == value)
     count = min(len(rows), len(source))
-    return _back(context, rng.permutation(rows)[:count], train.iloc[rng.permutation(source)[:count]])
+    return _back(context, rng.permutation(rows)[:count], train.iloc[rng.permutation(source)[:count]], exact=True)
 
 
 @kind("privacy", 0.04, 0.12, 0.5, oracle=closer)

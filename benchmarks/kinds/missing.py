@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from .base import Context, Spoiled, kind
+from .making import Context, Spoiled, kind
 from .tools import association, exchange, levels, one_of, ranks, some
 
 Strength = tuple[float, float]

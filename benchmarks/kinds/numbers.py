@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from .base import Context, Spoiled, kind
+from .making import Context, Spoiled, kind
+from .oracles import outside
 from .tools import floats, one_of, partner, put, ranks, rewrite, snapped, some
 
 Strength = tuple[float, float]
@@ -14,7 +15,7 @@ Strength = tuple[float, float]
 
 def distance(before: pd.Series, after: pd.Series) -> float:
     """Return the Kolmogorov-Smirnov distance of two columns."""
-    return float(stats.ks_2samp(before.dropna().astype(float), after.dropna().astype(float)).statistic)
+    return float(stats.ks_2samp(before.dropna().astype(float), after.dropna().astype(float), method="asymp").statistic)
 
 
 def _rewritten(context: Context, name: str, values: np.ndarray, *, least: float = 0.0) -> Spoiled | None:
@@ -71,7 +72,7 @@ def tail_wrapped(context: Context, share: float, rng: np.random.Generator) -> Sp
     return _rewritten(context, name, np.where(x > top, np.nanmin(x) + (x - top), x))
 
 
-@kind("fidelity coverage schema", 0.01, 0.06, 0.3)
+@kind("fidelity coverage schema", 0.015, 0.06, 0.3)
 def zeros_put_in(context: Context, share: float, rng: np.random.Generator) -> Spoiled | None:
     """Write 0 over some values of a number that is hardly ever 0.
 
@@ -243,7 +244,7 @@ def fractions_of_counts(context: Context, share: float, rng: np.random.Generator
     return Spoiled(table, (name,))
 
 
-@kind("schema fidelity coverage constraints", (0.01, 0.3), (0.05, 1.0), (0.25, 2.0))
+@kind("schema fidelity coverage constraints", (0.012, 0.3), (0.05, 1.0), (0.25, 2.0), oracle=outside)
 def beyond_the_range(context: Context, strength: Strength, rng: np.random.Generator) -> Spoiled | None:
     """Give values above any that a number has.
 
@@ -262,7 +263,7 @@ def beyond_the_range(context: Context, strength: Strength, rng: np.random.Genera
     return Spoiled(table, (name,))
 
 
-@kind("schema fidelity constraints", 0.01, 0.06, 0.3)
+@kind("schema fidelity constraints", 0.012, 0.06, 0.3, oracle=outside)
 def below_zero(context: Context, share: float, rng: np.random.Generator) -> Spoiled | None:
     """Give negative values of a number that has none.
 
@@ -313,3 +314,36 @@ def redrawn_in_bins(context: Context, strength: tuple[int, float], rng: np.rando
     start = low + np.floor((x - low) / width) * width
     drawn = np.where((x >= low) & (x < high), start + rng.random(len(x)) * width, x)
     return _rewritten(context, name, snapped(drawn, context.fresh[name]), least=least)
+
+
+@kind("coverage fidelity", (40, 0.01), (12, 0.03), (4, 0.08))
+def few_values_only(context: Context, strength: tuple[int, float], rng: np.random.Generator) -> Spoiled | None:
+    """Give the middle of its bin in place of each value of a number: only so many different values are left.
+
+    Trees, and generators of tokens, that make bins and give their middles back.
+    """
+    bins, least = strength
+    name = one_of([n for n in context.continuous if context.fresh[n].nunique() >= 2.5 * bins], rng)
+    if name is None:
+        return None
+    x = context.fresh[name].astype(float)
+    middle = x.groupby(pd.qcut(x, bins, labels=False, duplicates="drop")).transform("median")
+    return _rewritten(context, name, floats(middle), least=least)
+
+
+@kind("fidelity", 0.1, 0.3, 1.0)
+def scale_reversed(context: Context, share: float, rng: np.random.Generator) -> Spoiled | None:
+    """Count the codes of an ordered column from the other end.
+
+    Questionnaires that ask the same in the other direction, in all rows or in those of one wave.
+    """
+    shares = {n: context.fresh[n].value_counts(normalize=True).sort_index() for n in _steps(context, 12)}
+    skewed = [n for n, s in shares.items() if np.abs(s.to_numpy() - s.to_numpy()[::-1]).sum() >= 0.4]
+    name = one_of(skewed, rng)
+    if name is None:
+        return None
+    grid = np.sort(context.fresh[name].dropna().unique()).astype(float)
+    rows = some(context.fresh[name].notna().to_numpy(), share, rng)
+    table = context.spoilable()
+    put(table, name, rows, grid[::-1][np.searchsorted(grid, floats(context.fresh[name])[rows])])
+    return Spoiled(table, (name,))

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from .base import Context, changed_rows
+from .making import Context, changed_rows
 from .tools import levels
 
 CHANCE = 1e-6
 """A defect is there where chance would show so much no more often than this, all tests taken together."""
-PROBE = 400
+PROBE = 1200
 """Rows whose nearest neighbours are sought."""
 
 
@@ -50,10 +50,25 @@ def _alike(before: pd.Series, after: pd.Series) -> float:
     """Return the chance of such a difference of two columns, value by value and as distributions."""
     values = pd.concat([before, after], ignore_index=True).astype(object)
     codes = pd.factorize(values)[0] + 1
-    chance = _homogeneous([codes], np.repeat([0, 1], [len(before), len(after)]))
+    side = np.repeat([0, 1], [len(before), len(after)])
+    chance = min(_homogeneous([codes], side), _one_value(codes, side))
     if pd.api.types.is_numeric_dtype(before) and pd.api.types.is_numeric_dtype(after):
-        chance = min(chance, float(stats.ks_2samp(before.dropna().astype(float), after.dropna().astype(float)).pvalue))
+        chance = min(
+            chance,
+            float(stats.ks_2samp(before.dropna().astype(float), after.dropna().astype(float), method="asymp").pvalue),
+        )
     return chance
+
+
+def _one_value(codes: np.ndarray, side: np.ndarray) -> float:
+    """Return the chance of the greatest difference of a single value's share, all values taken together."""
+    counts = np.bincount(codes * 2 + side, minlength=2 * (codes.max() + 1)).reshape(-1, 2).astype(float)
+    counts = counts[counts.sum(1) >= 20]
+    total = np.bincount(side).astype(float)
+    both = counts.sum(1) / total.sum()
+    spread = np.sqrt(both * (1 - both) * (1 / total).sum())
+    different = np.abs(counts[:, 0] / total[0] - counts[:, 1] / total[1]) / np.where(spread > 0, spread, 1)
+    return float(min(1.0, 2 * stats.norm.sf(different.max()) * len(counts))) if len(counts) else 1.0
 
 
 def closer(context: Context, table: pd.DataFrame, columns: tuple[str, ...]) -> bool:
@@ -64,14 +79,24 @@ def closer(context: Context, table: pd.DataFrame, columns: tuple[str, ...]) -> b
     copied, usual = (nearest(_probe(rows), context.train) for rows in (changed, context.fresh))
     return bool(
         np.median(copied) < np.quantile(usual, 0.05)
-        and stats.ks_2samp(copied, usual, alternative="greater").pvalue < CHANCE
+        and stats.ks_2samp(copied, usual, alternative="greater", method="asymp").pvalue < CHANCE
     )
 
 
 def crowded(context: Context, table: pd.DataFrame, columns: tuple[str, ...]) -> bool:
     """Tell whether the rows of a table are nearer to each other than fresh rows are."""
     spoiled, usual = (nearest(_probe(rows), rows, own=True) for rows in (table, context.fresh))
-    return bool(stats.ks_2samp(spoiled, usual, alternative="greater").pvalue < CHANCE)
+    near = [(side <= np.quantile(usual, 0.05)).sum() for side in (spoiled, usual)]
+    counts = np.array([[near[0], len(spoiled) - near[0]], [near[1], len(usual) - near[1]]])
+    chance = stats.fisher_exact(counts, alternative="greater").pvalue
+    return bool(min(chance, stats.ks_2samp(spoiled, usual, alternative="greater", method="asymp").pvalue) < CHANCE / 2)
+
+
+def outside(context: Context, table: pd.DataFrame, columns: tuple[str, ...]) -> bool:
+    """Tell whether a column has values beyond any that it has in real rows."""
+    name = columns[0]
+    real = pd.concat([context.train[name], context.holdout[name], context.fresh[name]])
+    return bool(((table[name] < real.min()) | (table[name] > real.max())).mean() >= 0.008)
 
 
 def _probe(rows: pd.DataFrame) -> pd.DataFrame:

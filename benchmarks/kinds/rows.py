@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from .base import Context, Spoiled, kind
+from .making import Context, Spoiled, kind
 from .oracles import crowded
 from .tools import copy_rows, exchange, floats, group, one_of, put, ranks, rewrite, snapped, some
 
@@ -87,7 +87,7 @@ def cluster_lost(context: Context, share: float, rng: np.random.Generator) -> Sp
     return Spoiled(context.without(gone), tuple(names))
 
 
-@kind("fidelity coverage", (1.3, 0.05, 0.3), (2.5, 0.05, 0.2), (8.0, 0.05, 0.2))
+@kind("fidelity coverage", (1.6, 0.05, 0.3), (2.5, 0.05, 0.2), (8.0, 0.05, 0.2))
 def one_group_too_frequent(
     context: Context, strength: tuple[float, float, float], rng: np.random.Generator
 ) -> Spoiled | None:
@@ -102,7 +102,7 @@ def one_group_too_frequent(
     return Spoiled(context.without(gone), found[:1])
 
 
-@kind("fidelity coverage", 0.25, 0.6, 1.0)
+@kind("fidelity coverage", 0.4, 0.7, 1.0)
 def chosen_by_a_number(context: Context, weight: float, rng: np.random.Generator) -> Spoiled | None:
     """Keep rows the less probably the greater a number is.
 
@@ -116,7 +116,7 @@ def chosen_by_a_number(context: Context, weight: float, rng: np.random.Generator
     return Spoiled(context.without(rng.random(len(place)) < weight * place), (name,))
 
 
-@kind("fidelity", 0.2, 0.5, 0.85)
+@kind("fidelity", 0.3, 0.55, 0.9)
 def middle_thinned(context: Context, weight: float, rng: np.random.Generator) -> Spoiled | None:
     """Leave out rows in the middle half of a number.
 
@@ -175,7 +175,7 @@ def fanned_out_by_a_join(context: Context, share: float, rng: np.random.Generato
     return Spoiled(table)
 
 
-@kind("fidelity coverage schema", 0.015, 0.08, 0.35)
+@kind("fidelity coverage schema", 0.02, 0.08, 0.35)
 def noise_rows_mixed_in(context: Context, share: float, rng: np.random.Generator) -> Spoiled | None:
     """Mix in rows in which every column is drawn evenly from its range or its values.
 
@@ -190,4 +190,21 @@ def noise_rows_mixed_in(context: Context, share: float, rng: np.random.Generator
         else:
             drawn = pd.Series(values.unique()).to_numpy()[rng.integers(values.nunique(), size=len(rows))]
         put(table, name, rows, drawn)
+    return Spoiled(table)
+
+
+@kind("coverage utility fidelity privacy", 0.08, 0.25, 0.8, oracle=crowded)
+def twins_of_another_target(context: Context, share: float, rng: np.random.Generator) -> Spoiled | None:
+    """Repeat rows with a target that is drawn anew.
+
+    Augmentation of the features only: the same person is there with both answers.
+    """
+    if context.target is None or len(context.fresh.columns) < 3:
+        return None
+    table = context.spoilable()
+    rows = some(len(table), share, rng)
+    kept = np.setdiff1d(np.arange(len(table)), rows)
+    source = context.fresh.iloc[rng.choice(rng.permutation(kept)[: max(1, len(rows) // 2)], len(rows))]
+    copy_rows(table, rows, source.drop(columns=context.target))
+    exchange(table, (context.target,), rows, rng)
     return Spoiled(table)

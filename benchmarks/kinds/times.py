@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from .base import Context, Oracle, Spoiled, kind
+from .making import Context, Oracle, Spoiled, kind
 from .oracles import CHANCE
-from .tools import one_of, put, ranks, some
+from .tools import exchange, one_of, partner, put, ranks, some
 
 
 def _periods(context: Context) -> list[str]:
@@ -55,6 +55,20 @@ def one_period_only(context: Context, share: float, rng: np.random.Generator) ->
     table = context.spoilable()
     rows = some(context.fresh[name].notna().to_numpy(), share, rng)
     put(table, name, rows, period[rng.integers(len(period), size=len(rows))])
+    return Spoiled(table, (name,))
+
+
+@kind("fidelity utility", (0.25, 0.12), (0.6, 0.15), (1.0, 0.25))
+def trend_lost(context: Context, strength: tuple[float, float], rng: np.random.Generator) -> Spoiled | None:
+    """Exchange the date or year among rows.
+
+    Years that are drawn for themselves: what has changed over time is the same all the time.
+    """
+    name = one_of([n for n in _periods(context) if partner(context, n)[0] >= strength[1]], rng)
+    if name is None:
+        return None
+    table = context.spoilable()
+    exchange(table, (name,), some(len(table), strength[0], rng), rng)
     return Spoiled(table, (name,))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .base import Context
+from .making import Context
 
 
 def some(rows: int | np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
@@ -58,8 +58,8 @@ def exchange(table: pd.DataFrame, columns: Iterable[str], rows: np.ndarray, rng:
 
 
 def copy_rows(table: pd.DataFrame, rows: np.ndarray, source: pd.DataFrame) -> None:
-    """Write the rows of another table over rows of a table."""
-    for column in table:
+    """Write the columns of another table over rows of a table."""
+    for column in source:
         put(table, column, rows, source[column].to_numpy())
 
 

@@ -15,6 +15,8 @@ FEW = 12
 MANY = 30
 """A number with so many values or more is continuous."""
 SEVERITIES = ("subtle", "moderate", "gross")
+LEAST = (0.01, 0.04, 0.15)
+"""Shares of rows that must differ for a defect to be called subtle, moderate or gross."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Kind:
     """A kind of defect.
 
     ``families`` are those that should react, the one it is about first; ``oracle`` tells whether one who knows the
-    defect sees it; ``least`` is the share of rows that must differ.
+    defect sees it; ``least`` has the share of rows that must differ at each severity.
     """
 
     name: str
@@ -100,14 +102,20 @@ class Kind:
     strengths: dict[str, Any]
     maker: Maker
     oracle: Oracle
-    least: float
+    least: dict[str, float]
 
 
 KINDS: dict[str, Kind] = {}
 
 
 def kind(
-    families: str, subtle: Any, moderate: Any, gross: Any, *, oracle: Oracle | None = None, least: float = 0.01
+    families: str,
+    subtle: Any,
+    moderate: Any,
+    gross: Any,
+    *,
+    oracle: Oracle | None = None,
+    least: tuple[float, float, float] = LEAST,
 ) -> Callable[[Maker], Maker]:
     """Register a maker; its name and the first line of its docstring are those of the kind."""
 
@@ -116,8 +124,9 @@ def kind(
 
         title = (maker.__doc__ or "").strip().splitlines()[0]
         strengths = dict(zip(SEVERITIES, (subtle, moderate, gross), strict=True))
+        shares = dict(zip(SEVERITIES, least, strict=True))
         name = maker.__name__
-        KINDS[name] = Kind(name, title, tuple(families.split()), strengths, maker, oracle or seen, least)
+        KINDS[name] = Kind(name, title, tuple(families.split()), strengths, maker, oracle or seen, shares)
         return maker
 
     return register
@@ -126,16 +135,19 @@ def kind(
 def make(context: Context, kind: Kind | str, severity: str, seed: int) -> Spoiled | None:
     """Return the fresh rows with a defect in them.
 
-    None where the kind does not apply to the table, changes fewer rows than it must, or could not be seen even by a
-    test that knows what to look for. The choice of columns depends on the seed, not on the severity.
+    None where the table has one column only, where the kind does not apply to it or changes fewer rows than it must,
+    or where not even a test that knows what to look for would see it. The same seed gives the same table; rows that
+    are spoiled at one severity are spoiled at greater ones too, where the columns are the same.
     """
+    if len(context.fresh.columns) < 2:
+        return None
     known = KINDS[kind] if isinstance(kind, str) else kind
     rng = np.random.default_rng([seed, *known.name.encode()])
     spoiled = known.maker(context, known.strengths[severity], rng)
     if spoiled is None or not len(spoiled.table):
         return None
     spoiled = Spoiled(spoiled.table.reset_index(drop=True), spoiled.columns)
-    if changed_share(context.fresh, spoiled.table) < known.least:
+    if changed_share(context.fresh, spoiled.table) < known.least[severity]:
         return None
     return spoiled if known.oracle(context, spoiled.table, spoiled.columns) else None
 
