@@ -306,3 +306,21 @@ def implication_broken(context: Context, strength: tuple[float, float], rng: np.
     table = context.spoilable()
     put(table, name, rows, others[rng.integers(len(others), size=len(rows))])
     return Spoiled(table, (name, by))
+
+
+@kind("schema fidelity constraints", 0.02, 0.08, 0.4)
+def fields_slid(context: Context, share: float, rng: np.random.Generator) -> Spoiled | None:
+    """Write the text of one column into another one.
+
+    A separator within a text: the fields after it slide by one.
+    """
+    fresh = context.fresh
+    names = [n for n in _texts(context, 1) if n != context.target and fresh[n].nunique() >= 2]
+    values = {n: set(fresh[n].dropna()) for n in names}
+    pair = one_of([(a, b) for a in names for b in names if a != b and not values[a] & values[b]], rng)
+    if pair is None:
+        return None
+    rows = some((fresh[pair[0]].notna() & fresh[pair[1]].notna()).to_numpy(), share, rng)
+    table = context.spoilable()
+    put(table, pair[0], rows, fresh[pair[1]].to_numpy()[rows])
+    return Spoiled(table, pair[:1])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from .making import Context, Spoiled, kind
-from .numbers import whole
+from .numbers import distance, whole
 from .tools import (
     association,
     correlated,
@@ -226,3 +227,24 @@ def members_at_random(context: Context, strength: InGroup, rng: np.random.Genera
     table = context.spoilable()
     exchange(table, (name,), np.concatenate([members[:count], rng.permutation(outside)[: 2 * count]]), rng)
     return Spoiled(table, (name,))
+
+
+@kind("fidelity", (0.4, 0.03), (0.7, 0.06), (1.0, 0.15))
+def normal_within_groups(context: Context, strength: tuple[float, float], rng: np.random.Generator) -> Spoiled | None:
+    """Give a number the shape of a normal one within each group, of the group's mean and spread.
+
+    One normal component for each class: what has two humps or a long tail within a group has them no more.
+    """
+    weight, least = strength
+    fresh = context.fresh
+    name, by = one_of(context.continuous, rng), one_of(_few(context), rng)
+    if name is None or by is None:
+        return None
+    frame = fresh[name].astype(float).groupby(levels(fresh[by]))
+    place = floats(frame.rank(pct=True)).clip(0.002, 0.998)
+    mean, spread = floats(frame.transform("mean")), floats(frame.transform("std"))
+    x = floats(fresh[name])
+    normal = mean + np.nan_to_num(spread) * stats.norm.ppf(place)
+    table = context.spoilable()
+    rewrite(table, name, np.arange(len(x)), (1 - weight) * x + weight * normal, fresh[name])
+    return Spoiled(table, (name, by)) if distance(fresh[name], table[name]) >= least else None

@@ -141,3 +141,38 @@ def between_two_training_rows(context: Context, share: float, rng: np.random.Gen
         x, y = floats(source[name]), floats(other[name])
         rewrite(source, name, np.arange(len(x)), x + way * (y - x), context.train[name])
     return _back(context, rows, source)
+
+
+def _fingerprints(context: Context, table: pd.DataFrame, columns: tuple[str, ...]) -> bool:
+    """Tell whether more rows than among the fresh ones have all numbers of a training row."""
+    names = list(columns)
+    known = pd.util.hash_pandas_object(context.train[names].astype(float), index=False)
+    shares = [
+        pd.util.hash_pandas_object(side[names].astype(float), index=False).isin(known).mean()
+        for side in (context.fresh, table)
+    ]
+    return bool(shares[0] < 0.01 and shares[1] > shares[0] + 0.02)
+
+
+@kind("privacy", 0.05, 0.15, 0.5, oracle=_fingerprints)
+def numbers_of_a_training_row(context: Context, share: float, rng: np.random.Generator) -> Spoiled | None:
+    """Write the numbers of the nearest training row over those of a row; its categories stay.
+
+    A generator that draws categories anew and looks numbers up: together they are a fingerprint.
+    """
+    from sklearn.neighbors import KDTree
+
+    names = list(context.continuous)
+    if len(names) < 2:
+        return None
+    whole_train = np.flatnonzero(context.train[names].notna().all(axis=1).to_numpy())
+    rows = some(context.fresh[names].notna().all(axis=1).to_numpy(), share, rng)
+    if not len(rows) or not len(whole_train):
+        return None
+    train, fresh = (side[names].to_numpy(dtype=float) for side in (context.train, context.fresh))
+    spread = train[whole_train].std(axis=0)
+    found = KDTree(train[whole_train] / spread).query(fresh[rows] / spread, return_distance=False)[:, 0]
+    table = context.spoilable()
+    for name in names:
+        put(table, name, rows, context.train[name].to_numpy()[whole_train[found]])
+    return Spoiled(table, tuple(names))

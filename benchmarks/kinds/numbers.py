@@ -347,3 +347,18 @@ def scale_reversed(context: Context, share: float, rng: np.random.Generator) -> 
     table = context.spoilable()
     put(table, name, rows, grid[::-1][np.searchsorted(grid, floats(context.fresh[name])[rows])])
     return Spoiled(table, (name,))
+
+
+@kind("schema fidelity coverage constraints", 0.015, 0.06, 0.4, oracle=outside)
+def decimal_point_lost(context: Context, share: float, rng: np.random.Generator) -> Spoiled | None:
+    """Give a hundred times the value in some rows.
+
+    Decimal points and commas read in the wrong way.
+    """
+    name = one_of([n for n in context.continuous if not whole(context.fresh[n])], rng)
+    if name is None:
+        return None
+    rows = some((context.fresh[name].notna() & (context.fresh[name] != 0)).to_numpy(), share, rng)
+    table = context.spoilable()
+    put(table, name, rows, 100 * floats(context.fresh[name])[rows])
+    return Spoiled(table, (name,))

@@ -72,14 +72,17 @@ def trend_lost(context: Context, strength: tuple[float, float], rng: np.random.G
     return Spoiled(table, (name,))
 
 
-def _parts_differ(part: str) -> Oracle:
-    """Return an oracle that compares a part of dates."""
+def _parts_differ(*parts: str) -> Oracle:
+    """Return an oracle that compares parts of dates."""
 
     def differ(context: Context, table: pd.DataFrame, columns: tuple[str, ...]) -> bool:
-        sides = [getattr(side[columns[0]].dropna().dt, part) for side in (context.fresh, table)]
-        counts = pd.concat([s.value_counts() for s in sides], axis=1).fillna(0).to_numpy()
-        counts = counts[counts.sum(1) >= 10]
-        return len(counts) > 1 and bool(stats.chi2_contingency(counts).pvalue < CHANCE)
+        chances = []
+        for part in parts:
+            sides = [getattr(side[columns[0]].dropna().dt, part) for side in (context.fresh, table)]
+            counts = pd.concat([s.value_counts() for s in sides], axis=1).fillna(0).to_numpy()
+            counts = counts[counts.sum(1) >= 10]
+            chances.append(stats.chi2_contingency(counts).pvalue if len(counts) > 1 else 1.0)
+        return bool(min(chances) * len(parts) < CHANCE)
 
     return differ
 
@@ -137,4 +140,22 @@ def moved_to_the_first(context: Context, share: float, rng: np.random.Generator)
     table = context.spoilable()
     rows = some(context.fresh[name].notna().to_numpy(), share, rng)
     put(table, name, rows, context.fresh[name].iloc[rows].dt.to_period("M").dt.to_timestamp().to_numpy())
+    return Spoiled(table, (name,))
+
+
+@kind("fidelity", 0.2, 0.6, 1.0, oracle=_parts_differ("day", "month", "dayofweek"))
+def day_and_month_exchanged(context: Context, share: float, rng: np.random.Generator) -> Spoiled | None:
+    """Exchange day and month of dates where that gives a date.
+
+    Dates written in one country's order and read in another's: no day is after the twelfth for them.
+    """
+    name = one_of([n for n in context.dates if n != context.target], rng)
+    if name is None:
+        return None
+    dates = context.fresh[name]
+    rows = some((dates.dt.day.between(1, 12) & (dates.dt.day != dates.dt.month)).to_numpy(), share, rng)
+    parts = dates.iloc[rows].dt
+    moved = pd.to_datetime(pd.DataFrame({"year": parts.year, "month": parts.day, "day": parts.month}))
+    table = context.spoilable()
+    put(table, name, rows, moved.to_numpy())
     return Spoiled(table, (name,))
