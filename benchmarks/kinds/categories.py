@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from .making import Context, Spoiled, kind
-from .tools import association, exchange, group, levels, one_of, partner, put, some, tied
+from .tools import association, different, exchange, group, levels, one_of, partner, put, some, tied
 
 
 def _texts(context: Context, least: int) -> list[str]:
@@ -140,13 +140,14 @@ def misspelled(context: Context, share: float, rng: np.random.Generator) -> Spoi
     return _retold(context, name, share, rng, tell)
 
 
-@kind("fidelity", 0.06, 0.2, 0.6)
-def codes_read_wrongly(context: Context, share: float, rng: np.random.Generator) -> Spoiled | None:
+@kind("fidelity", (0.06, 0.015), (0.2, 0.06), (0.6, 0.2))
+def codes_read_wrongly(context: Context, strength: tuple[float, float], rng: np.random.Generator) -> Spoiled | None:
     """Exchange the values of a category for one another throughout.
 
     Codes that were given in the order of one table and read in that of another. With a subtle one two values of some
     size change places, with a gross one all do.
     """
+    share, least = strength
     fresh = context.fresh
     found = []
     for name in _plain(context):
@@ -166,7 +167,7 @@ def codes_read_wrongly(context: Context, share: float, rng: np.random.Generator)
     rows = np.flatnonzero(fresh[name].isin(values).to_numpy())
     table = context.spoilable()
     put(table, name, rows, fresh[name].map(read).to_numpy()[rows])
-    return Spoiled(table, (name,))
+    return Spoiled(table, (name,)) if different(fresh[name], table[name]) >= least else None
 
 
 def _reshaped(context: Context, name: str, wanted: pd.Series, rng: np.random.Generator) -> Spoiled:

@@ -155,7 +155,7 @@ def curve_made_straight(context: Context, strength: Strength, rng: np.random.Gen
             x, y = floats(context.fresh[by]), floats(context.fresh[name])
             known = ~np.isnan(x) & ~np.isnan(y)
             straight = np.corrcoef(x[known], y[known])[0, 1] ** 2 if known.sum() > 50 else 1.0
-            if explained(y, bins) - straight >= least:
+            if explained(np.where(known, y, np.nan), bins) - straight >= least:
                 found.append((name, by, bins))
     picked = one_of(found, rng)
     if picked is None:

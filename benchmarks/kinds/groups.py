@@ -25,6 +25,8 @@ from .tools import (
 
 InGroup = tuple[float, float, float]
 """A strength, and the bounds of the group's share."""
+Tied = tuple[float, float, float, float]
+"""The same, and how strongly the group must be tied to something else."""
 
 
 def _few(context: Context, least: float = 0.05) -> list[str]:
@@ -115,16 +117,16 @@ def upper_half_lost_in_a_group(context: Context, strength: InGroup, rng: np.rand
     return Spoiled(table, (name, found[0]))
 
 
-@kind("fidelity utility", (0.4, 0.08, 0.3), (0.9, 0.12, 0.35), (1.0, 0.35, 0.75))
-def binary_flipped_in_a_group(context: Context, strength: InGroup, rng: np.random.Generator) -> Spoiled | None:
+@kind("fidelity utility", (0.4, 0.08, 0.3, 0.15), (0.9, 0.12, 0.35, 0.2), (1.0, 0.35, 0.75, 0.3))
+def binary_flipped_in_a_group(context: Context, strength: Tied, rng: np.random.Generator) -> Spoiled | None:
     """Give the other of two values in one group.
 
     A code that two sources use the other way round.
     """
     fresh = context.fresh
     twofold = [n for n in context.categories if n != context.target and fresh[n].nunique() == 2]
-    name = one_of([n for n in twofold if partner(context, n)[0] >= 0.15], rng)
-    found = None if name is None else group(context, rng, *strength[1:], avoid=(name,))
+    name = one_of([n for n in twofold if partner(context, n)[0] >= strength[3]], rng)
+    found = None if name is None else group(context, rng, *strength[1:3], avoid=(name,))
     if name is None or found is None:
         return None
     first, second = sorted(fresh[name].dropna().unique())
@@ -148,7 +150,7 @@ def spreads_made_equal(context: Context, strength: tuple[float, float], rng: np.
             codes = levels(fresh[by])
             frame = fresh[name].astype(float).groupby(codes)
             sizes, spreads = frame.size(), frame.std()
-            wide = spreads[sizes >= 0.05 * len(fresh)]
+            wide = spreads[(sizes >= 0.05 * len(fresh)) & (sizes.index >= 0)]
             if by != name and len(wide) >= 2 and wide.min() > 0 and wide.max() / wide.min() >= least:
                 found.append((name, by, codes))
     picked = one_of(found, rng)
@@ -208,18 +210,18 @@ def tie_reversed_in_a_group(context: Context, strength: InGroup, rng: np.random.
     return Spoiled(table, (*pair, found[0]))
 
 
-@kind("fidelity utility", (0.25, 0.08, 0.3), (0.6, 0.12, 0.35), (1.0, 0.25, 0.5))
-def members_at_random(context: Context, strength: InGroup, rng: np.random.Generator) -> Spoiled | None:
+@kind("fidelity utility", (0.25, 0.08, 0.3, 0.15), (0.6, 0.12, 0.35, 0.2), (1.0, 0.25, 0.5, 0.3))
+def members_at_random(context: Context, strength: Tied, rng: np.random.Generator) -> Spoiled | None:
     """Exchange the membership of one group between its members and others.
 
     A minority of which the generator has learned the share only.
     """
-    found = group(context, rng, *strength[1:])
+    found = group(context, rng, *strength[1:3])
     if found is None:
         return None
     name, inside = found
     others = [n for n in context.fresh if n != name]
-    if max((association(inside.astype(int), levels(context.fresh[n])) for n in others), default=0.0) < 0.15:
+    if max((association(inside.astype(int), levels(context.fresh[n])) for n in others), default=0.0) < strength[3]:
         return None
     members = some(inside, strength[0], rng)
     outside = np.flatnonzero(~inside & context.fresh[name].notna().to_numpy())

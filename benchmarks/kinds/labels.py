@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from .making import Context, Spoiled, kind
-from .tools import association, exchange, floats, group, levels, one_of, partner, put, ranks, some
+from .tools import association, different, exchange, floats, group, levels, one_of, partner, put, ranks, some
 
 Strength = tuple[float, float]
 
@@ -49,11 +49,11 @@ def labels_by_model(context: Context, share: float, rng: np.random.Generator) ->
     return Spoiled(table, (context.target,))
 
 
-@kind("utility fidelity coverage", 0.3, 0.7, 1.0)
+@kind("utility fidelity coverage", 0.4, 1.0, 1.0, least=(0.02, 0.08, 0.25))
 def contradictions_filtered(context: Context, share: float, rng: np.random.Generator) -> Spoiled | None:
     """Leave out rows whose target a model does not guess.
 
-    Quality filters of generated rows keep what is easy.
+    Quality filters of generated rows keep what is easy. The share of rows that are gone sets the strength.
     """
     target = context.target
     if context.guesses is None or target is None:
@@ -154,8 +154,8 @@ def one_label_in_a_group(
     return Spoiled(table, (target, found[0]))
 
 
-@kind("fidelity", 0.15, 0.5, 1.0)
-def target_balanced(context: Context, weight: float, rng: np.random.Generator) -> Spoiled | None:
+@kind("fidelity", (0.2, 0.03), (0.6, 0.08), (1.0, 0.2))
+def target_balanced(context: Context, strength: Strength, rng: np.random.Generator) -> Spoiled | None:
     """Leave out rows of the frequent targets, so that all are more nearly equally frequent.
 
     Training by class-balanced batches, with nothing done about it afterwards.
@@ -167,8 +167,9 @@ def target_balanced(context: Context, weight: float, rng: np.random.Generator) -
     rarest = np.nanmin(shares)
     if not 0.03 <= rarest <= 0.8 / fresh[target].nunique():
         return None
-    gone = rng.random(len(fresh)) > (rarest / np.where(np.isnan(shares), rarest, shares)) ** weight
-    return Spoiled(context.without(gone), (target,))
+    gone = rng.random(len(fresh)) > (rarest / np.where(np.isnan(shares), rarest, shares)) ** strength[0]
+    table = context.without(gone)
+    return Spoiled(table, (target,)) if different(fresh[target], table[target]) >= strength[1] else None
 
 
 @kind("utility fidelity", (0.3, 0.05), (0.7, 0.08), (1.0, 0.2))

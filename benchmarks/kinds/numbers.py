@@ -58,8 +58,8 @@ def shrunk_to_the_mean(context: Context, strength: Strength, rng: np.random.Gene
     return _rewritten(context, name, np.nanmean(x) + strength[0] * (x - np.nanmean(x)), least=strength[1])
 
 
-@kind("coverage fidelity schema", 0.015, 0.06, 0.2)
-def tail_wrapped(context: Context, share: float, rng: np.random.Generator) -> Spoiled | None:
+@kind("coverage fidelity schema", (0.015, 0.01), (0.06, 0.04), (0.2, 0.12))
+def tail_wrapped(context: Context, strength: Strength, rng: np.random.Generator) -> Spoiled | None:
     """Let the upper tail of a number come out at its low end.
 
     An integer that overflows, or a modulus, does so.
@@ -68,8 +68,8 @@ def tail_wrapped(context: Context, share: float, rng: np.random.Generator) -> Sp
     if name is None:
         return None
     x = floats(context.fresh[name])
-    top = np.nanquantile(x, 1 - share)
-    return _rewritten(context, name, np.where(x > top, np.nanmin(x) + (x - top), x))
+    top = np.nanquantile(x, 1 - strength[0])
+    return _rewritten(context, name, np.where(x > top, np.nanmin(x) + (x - top), x), least=strength[1])
 
 
 @kind("fidelity coverage schema", 0.015, 0.06, 0.3)

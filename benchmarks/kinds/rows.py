@@ -129,7 +129,7 @@ def middle_thinned(context: Context, weight: float, rng: np.random.Generator) ->
     return Spoiled(context.without(middle & (rng.random(len(middle)) < weight)), (name,))
 
 
-@kind("coverage fidelity privacy", 0.1, 0.3, 0.85, oracle=crowded)
+@kind("coverage fidelity", 0.1, 0.3, 0.85, oracle=crowded)
 def few_templates(context: Context, share: float, rng: np.random.Generator) -> Spoiled | None:
     """Write the rows of a few templates over some of the rows.
 
@@ -142,7 +142,7 @@ def few_templates(context: Context, share: float, rng: np.random.Generator) -> S
     return Spoiled(table)
 
 
-@kind("coverage privacy fidelity", 0.5, 0.2, 0.03, oracle=crowded)
+@kind("coverage fidelity", 0.5, 0.2, 0.03, oracle=crowded)
 def made_from_few_rows(context: Context, share: float, rng: np.random.Generator) -> Spoiled | None:
     """Make every row from one of a part of the rows, with each number moved a little.
 
@@ -158,7 +158,7 @@ def made_from_few_rows(context: Context, share: float, rng: np.random.Generator)
     return Spoiled(table)
 
 
-@kind("coverage fidelity privacy", 0.08, 0.25, 0.8, oracle=crowded)
+@kind("coverage fidelity", 0.08, 0.25, 0.8, oracle=crowded)
 def fanned_out_by_a_join(context: Context, share: float, rng: np.random.Generator) -> Spoiled | None:
     """Repeat rows with another value in one category.
 
@@ -193,7 +193,7 @@ def noise_rows_mixed_in(context: Context, share: float, rng: np.random.Generator
     return Spoiled(table)
 
 
-@kind("coverage utility fidelity privacy", 0.08, 0.25, 0.8, oracle=crowded)
+@kind("coverage utility fidelity", 0.08, 0.25, 0.8, oracle=crowded)
 def twins_of_another_target(context: Context, share: float, rng: np.random.Generator) -> Spoiled | None:
     """Repeat rows with a target that is drawn anew.
 

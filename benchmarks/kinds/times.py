@@ -8,7 +8,7 @@ from scipy import stats
 
 from .making import Context, Oracle, Spoiled, kind
 from .oracles import CHANCE
-from .tools import exchange, one_of, partner, put, ranks, some
+from .tools import different, exchange, one_of, partner, put, ranks, some
 
 
 def _periods(context: Context) -> list[str]:
@@ -143,19 +143,21 @@ def moved_to_the_first(context: Context, share: float, rng: np.random.Generator)
     return Spoiled(table, (name,))
 
 
-@kind("fidelity", 0.2, 0.6, 1.0, oracle=_parts_differ("day", "month", "dayofweek"))
-def day_and_month_exchanged(context: Context, share: float, rng: np.random.Generator) -> Spoiled | None:
+@kind("fidelity", (0.3, 0.01), (1.0, 0.05), (1.0, 0.15), oracle=_parts_differ("day", "month", "dayofweek"))
+def day_and_month_exchanged(
+    context: Context, strength: tuple[float, float], rng: np.random.Generator
+) -> Spoiled | None:
     """Exchange day and month of dates where that gives a date.
 
-    Dates written in one country's order and read in another's: no day is after the twelfth for them.
+    Dates written in one country's order and read in another's. How far the months' shares move sets the strength.
     """
     name = one_of([n for n in context.dates if n != context.target], rng)
     if name is None:
         return None
     dates = context.fresh[name]
-    rows = some((dates.dt.day.between(1, 12) & (dates.dt.day != dates.dt.month)).to_numpy(), share, rng)
+    rows = some((dates.dt.day.between(1, 12) & (dates.dt.day != dates.dt.month)).to_numpy(), strength[0], rng)
     parts = dates.iloc[rows].dt
     moved = pd.to_datetime(pd.DataFrame({"year": parts.year, "month": parts.day, "day": parts.month}))
     table = context.spoilable()
     put(table, name, rows, moved.to_numpy())
-    return Spoiled(table, (name,))
+    return Spoiled(table, (name,)) if different(dates.dt.month, table[name].dt.month) >= strength[1] else None

@@ -141,3 +141,9 @@ def group(
             found += [(name, value) for value, share in shares.items() if low <= share <= high and pd.notna(value)]
     picked = one_of(found, rng)
     return None if picked is None else (picked[0], (context.fresh[picked[0]] == picked[1]).to_numpy(dtype=bool))
+
+
+def different(before: pd.Series, after: pd.Series) -> float:
+    """Return the share of a column's values that would have to change to give the shares of another one."""
+    sides = [side.value_counts(normalize=True) for side in (before, after)]
+    return float(0.5 * sides[0].subtract(sides[1], fill_value=0).abs().sum())
