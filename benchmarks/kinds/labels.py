@@ -172,13 +172,15 @@ def target_balanced(context: Context, strength: Strength, rng: np.random.Generat
     return Spoiled(table, (target,)) if different(fresh[target], table[target]) >= strength[1] else None
 
 
-@kind("utility fidelity", (0.3, 0.05), (0.7, 0.08), (1.0, 0.2))
-def class_without_features(context: Context, strength: Strength, rng: np.random.Generator) -> Spoiled | None:
+@kind("utility fidelity", (0.3, 0.05, 0.15), (0.7, 0.08, 0.15), (1.0, 0.2, 0.25))
+def class_without_features(
+    context: Context, strength: tuple[float, float, float], rng: np.random.Generator
+) -> Spoiled | None:
     """Exchange the target between rows of its rarest value and others.
 
     The generator has learned how frequent the value is, and not what goes with it.
     """
-    share, least = strength
+    share, least, tie = strength
     fresh, target = context.fresh, context.target
     if target is None or not context.features:
         return None
@@ -187,7 +189,7 @@ def class_without_features(context: Context, strength: Strength, rng: np.random.
     if not 2 <= len(shares) <= 12 or not len(rare):
         return None
     inside = (fresh[target] == rare.index[-1]).to_numpy()
-    if max(association(inside.astype(int), levels(fresh[n])) for n in context.features) < 0.15:
+    if max(association(inside.astype(int), levels(fresh[n])) for n in context.features) < tie:
         return None
     members = some(inside, share, rng)
     others = rng.permutation(np.flatnonzero(~inside & fresh[target].notna().to_numpy()))

@@ -136,13 +136,13 @@ def blurred(context: Context, strength: Strength, rng: np.random.Generator) -> S
     return _rewritten(context, name, noisy, least=strength[1])
 
 
-@kind("fidelity coverage", (0.3, 0.1), (0.6, 0.15), (1.0, 0.35))
-def spikes_smeared(context: Context, strength: Strength, rng: np.random.Generator) -> Spoiled | None:
+@kind("fidelity coverage", (0.3, 0.1, 0.0), (0.6, 0.15, 0.03), (1.0, 0.35, 0.08))
+def spikes_smeared(context: Context, strength: tuple[float, float, float], rng: np.random.Generator) -> Spoiled | None:
     """Move values at the spikes of a number to values beside them.
 
     Mixtures of normals cannot give one value to many rows: round amounts and usual hours get lost.
     """
-    share, least = strength
+    share, least, far = strength
     fresh = context.fresh
     found = []
     for name in context.numbers:
@@ -160,7 +160,7 @@ def spikes_smeared(context: Context, strength: Strength, rng: np.random.Generato
     near = np.searchsorted(plain, floats(fresh[name])[rows]) + rng.integers(-3, 3, len(rows))
     table = context.spoilable()
     put(table, name, rows, plain[np.clip(near, 0, len(plain) - 1)])
-    return Spoiled(table, (name,))
+    return Spoiled(table, (name,)) if distance(fresh[name], table[name]) >= far else None
 
 
 @kind("fidelity", (0.15, 0.1), (0.4, 0.15), (1.0, 0.3))

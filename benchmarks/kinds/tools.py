@@ -74,11 +74,19 @@ def ranks(series: pd.Series) -> np.ndarray:
 
 
 def levels(series: pd.Series, bins: int = 6, keep: int = 8) -> np.ndarray:
-    """Return small whole numbers for a column: bins of numbers and dates, frequent categories; -1 where missing."""
+    """Return small whole numbers for a column: bins of numbers and dates, frequent categories; -1 where missing.
+
+    A value that would fill a bin of a number alone has one of its own.
+    """
     if pd.api.types.is_datetime64_any_dtype(series):
         series = series.astype("int64").where(series.notna())
     if pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_bool_dtype(series) and series.nunique() > keep:
-        return np.asarray(pd.qcut(series, bins, labels=False, duplicates="drop").fillna(-1), dtype=int)
+        usual = series.value_counts(normalize=True)
+        if usual.iloc[0] <= 1 / bins:
+            return np.asarray(pd.qcut(series, bins, labels=False, duplicates="drop").fillna(-1), dtype=int)
+        at_usual = (series == usual.index[0]).to_numpy()
+        rest = pd.qcut(series.mask(at_usual), bins - 1, labels=False, duplicates="drop").fillna(-1)
+        return np.where(at_usual, bins, np.asarray(rest, dtype=int))
     top = list(series.value_counts().index[:keep])
     codes = series.map({value: at for at, value in enumerate(top)}).to_numpy(dtype=float, na_value=np.nan)
     return np.where(series.isna(), -1, np.where(np.isnan(codes), keep, codes)).astype(int)
