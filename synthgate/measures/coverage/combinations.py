@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from synthgate.catalogue import Options, measure
 from synthgate.findings import Estimate, Ledger, Measured, Measurement, Severity, Skip
 from synthgate.measures.coverage.rare_pairs import rare_pairs
-from synthgate.measures.coverage.shares import MIN_EXPECTED, RARE_SHARE, SMALL_CELL, overdispersion
+from synthgate.measures.coverage.shares import MIN_EXPECTED, RARE_SHARE, SMALL_CELL, outside, overdispersion
 from synthgate.measures.triples import MISSING, OTHER, Cut, Joint, chosen_triples, joint_of
 from synthgate.statistics.distances import FloatArray, IntArray
 from synthgate.statistics.intervals import ratio_intervals, z_value
@@ -26,8 +26,9 @@ BoolArray = NDArray[np.bool_]
 
 CUT = Cut(levels=11, runs=4, share=0.0)
 CHUNK = 100
-LEAST_SHARE = 0.5
-LOOK_CLOSER, LOOK_CLOSER_Z = 0.6, 3.0
+LEAST_SHARE = 0.7
+"""Ratio to the share that is due below which a combination is told to be off: the default limit."""
+LOOK_CLOSER, LOOK_CLOSER_Z = 0.85, 3.0
 MOST_PAIRS = 5_000
 SHOWN_PER_SET = 4
 SHOWN = 40
@@ -122,8 +123,8 @@ def combinations(evidence: Evidence, options: Options) -> Measurement:
     together = rare_pairs(evidence)
     skipped = _skipped(evidence, joint, len(triples))
     reason = (
-        f"{lost:,} of {tested:,} combinations of two or three values have less than half or more than double "
-        "the share that is due to them"
+        f"{lost:,} of {tested:,} combinations of two or three values have {outside(LEAST_SHARE)} of the share "
+        "that is due to them"
         if lost
         else f"all {tested:,} combinations of two or three values have their share, as far as this size can tell"
     )
@@ -381,7 +382,7 @@ def _skipped(evidence: Evidence, joint: Joint, scored: int) -> tuple[Skip, ...]:
 
 
 def _power(z: float, totals: tuple[int, int, int]) -> str:
-    """Say from which expected count on an absent combination is found: the one whose ratio's upper end is a half."""
+    """Say from which expected count on an absent combination is found: where its ratio ends at the limit."""
     known_of, found_of, _ = totals
     grid = np.unique(np.round(np.geomspace(5, 5000, 200))).astype(np.int64)
     known = np.round(grid * known_of / found_of).astype(np.int64)

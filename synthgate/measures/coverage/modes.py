@@ -35,7 +35,7 @@ WORDS = 2
 def modes(evidence: Evidence, options: Options) -> Measurement:
     """Cut the real rows into regions by k-means, and compare how many synthetic rows fall into each.
 
-    A region with less than half of its share is a lost mode; it is named by the columns that set it
+    A region with too small a share is a lost mode; it is named by the columns that set it
     apart. The regions are fitted on half of the known real rows and their shares counted on the other
     half, so that a region is not judged by the rows that drew it. Where there are categories, regions of the numbers
     alone are looked at too. Two findings about all rows stand before

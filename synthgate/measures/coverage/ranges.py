@@ -13,6 +13,7 @@ from synthgate.catalogue import Options, measure
 from synthgate.findings import Measured, Measurement
 from synthgate.measures.coverage.shares import (
     LEAST_KNOWN,
+    LEAST_SHARE,
     MIN_EXPECTED,
     SURE,
     Cell,
@@ -20,6 +21,7 @@ from synthgate.measures.coverage.shares import (
     dispersion,
     judge_cells,
     kept,
+    outside,
 )
 from synthgate.plan import ColumnPlan, bin_labels
 from synthgate.statistics.intervals import z_value
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from synthgate.evidence import Evidence
 
 TAILS = (0.01, 0.05)
-LEAST_SHARE = 0.5
 
 
 @measure("coverage.ranges")
@@ -92,7 +93,7 @@ def _worst(cells: Sequence[Cell], z: float) -> Measured:
     told = [(kept(cell, z), cell) for cell in cells]
     worst = cell_finding(min(told, key=lambda one: (one[0][2], one[0][0]))[1], z)
     bad = sum(part[2] < LEAST_SHARE for part, _ in told)
-    many = f"{bad} of {len(cells)} parts have less than half or more than double their share; " if bad > 1 else ""
+    many = f"{bad} of {len(cells)} parts have {outside(LEAST_SHARE)} of their share; " if bad > 1 else ""
     details = {**worst.details, "parts": len(cells), "parts_off": bad}
     return replace(worst, message=many + worst.message, details=details)
 

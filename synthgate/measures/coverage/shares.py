@@ -24,6 +24,8 @@ LEAST_KNOWN = 10
 """Known values of a column below which their shares tell nothing."""
 SMALL_CELL = 10
 RARE_SHARE = 0.05
+LEAST_SHARE = 0.75
+"""Ratio to the real share below which a category, tail or region is told to be off: the default limit."""
 SURE = 0.998
 """Level at which rare categories taken together are held; many columns and tables are looked at."""
 
@@ -71,13 +73,13 @@ def judge_cells(cells: Iterable[Cell], noun: str) -> Measurement:
         return Measurement.missing(f"no {noun} is expected often enough to be missed at this size")
     z = z_value(looks=len(tested)) * np.sqrt(dispersion(tested))
     findings = [cell_finding(cell, z) for cell in tested]
-    lost = [f for f in findings if f.estimate and f.estimate.high < 0.5]
+    lost = [f for f in findings if f.estimate and f.estimate.high < LEAST_SHARE]
     findings.sort(key=lambda f: f.estimate.high if f.estimate else 1.0)
     skipped = _skipped(every, noun)
     plural = "categories" if noun == "category" else f"{noun}s"
     smallest = min(cell.expected for cell in tested)
     reason = (
-        f"{len(lost)} of {len(tested)} {plural} have less than half or more than double their real share"
+        f"{len(lost)} of {len(tested)} {plural} have {outside(LEAST_SHARE)} of their real share"
         if lost
         else f"all {len(tested)} {plural} have their real share, as far as this size can tell"
     )
@@ -88,6 +90,11 @@ def judge_cells(cells: Iterable[Cell], noun: str) -> Measurement:
         ledger=Ledger(len(tested), skipped),
         power=f"the rarest {noun} tested is expected {smallest:.0f} times in synthetic",
     )
+
+
+def outside(least: float) -> str:
+    """Say in words which shares lie beyond a least ratio, or its reciprocal."""
+    return f"less than {least:.0%} or more than {1 / least:.0%}"
 
 
 def dispersion(cells: list[Cell]) -> float:

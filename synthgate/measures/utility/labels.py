@@ -42,7 +42,7 @@ SURER = 10
 """How many times fewer false alarms than at 95 % the findings on all rows may give: 99.5 % on all targets together."""
 SUREST = 25
 """The same for outcomes that follow too closely, and for parts, whose few rows may be dependent: 99.8 %."""
-LEAST_LEFT = 0.8
+LEAST_LEFT = 0.95
 """Least share of the loss that fresh rows leave to the real model which synthetic rows have to leave to it."""
 TELLING = 0.02
 """Share of the plain loss that fresh rows have to leave to the model, for less to tell anything."""
