@@ -46,6 +46,7 @@ def context() -> kinds.Context:
 @pytest.mark.parametrize("name", sorted(kinds.KINDS))
 def test_a_kind_changes_what_it_names_and_is_made_again_by_its_seed(context: kinds.Context, name: str) -> None:
     made = kinds.make(context, name, "gross", 0)
+    pd.testing.assert_frame_equal(context.fresh, part(3), obj="the rows that a defect is made in")
     if made is None:
         pytest.skip("does not apply to the invented table")
     again = kinds.make(context, name, "gross", 0)

@@ -91,6 +91,17 @@ def test_invented_and_misspelt_categories_still_fail(make_evidence):
         assert worst("schema.categories", make_evidence(real, spoiled), Limit(max=0.0)) is Status.FAIL, wrong[:2]
 
 
+def test_a_new_name_that_resembles_another_fails_by_its_rows_where_fresh_rows_bring_new_names_too(make_evidence):
+    rng = np.random.default_rng(5)
+    common = [NAMES[k] for k in rng.integers(0, 40, 5960)]
+    real = pa.table({"name": [*common, *(f"Rare real {'xyzw'[k % 4] * (k + 3)}" for k in range(40))]})
+    new = [f"{'abcdefgh'[k % 8] * (k + 4)} new" for k in range(40)]
+    for rows, expected in ((1, Status.PASS), (12, Status.FAIL)):
+        names = [*common[: 5960 - rows], *[NAMES[0][:-1] + "q"] * rows, *new]
+        evidence = make_evidence(real, pa.table({"name": names}))
+        assert worst("schema.categories", evidence, Limit(max=0.0)) is expected, rows
+
+
 def test_a_flood_of_invented_names_fails_among_many_names(make_evidence):
     real, fresh = draw(1800, 1, kinds=700, skew=0.5), draw(1800, 2, kinds=700, skew=0.5)
     assert worst("schema.categories", make_evidence(real, fresh), Limit(max=0.0)) is Status.PASS

@@ -40,8 +40,8 @@ def snapped(values: Any, like: pd.Series) -> np.ndarray:
 
 
 def floats(series: pd.Series) -> np.ndarray:
-    """Return a column as floats, missing values as NaN."""
-    return np.asarray(series.to_numpy(dtype=float, na_value=np.nan))
+    """Return a copy of a column as floats, missing values as NaN."""
+    return np.array(series.to_numpy(dtype=float, na_value=np.nan))
 
 
 def rewrite(table: pd.DataFrame, column: str, rows: np.ndarray, values: np.ndarray, like: pd.Series) -> None:

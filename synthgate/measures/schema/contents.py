@@ -282,7 +282,8 @@ def _slips(known: Seen, labels: set[str], unseen: Mapping[str, int], of: int) ->
 
     Names of persons, places and goods resemble each other by nature. Where fresh rows bring further categories, the
     share of known rows whose category occurs once and resembles another one is what they show of such rows. Where they
-    do not, or hardly (below one row in a hundred), and real holds no such category, the first one is a slip.
+    do not, or hardly (below one row in a hundred, and none that is no slip), and real holds no such category, the
+    first one is a slip.
     """
     from scipy.special import bdtrc
 
@@ -292,7 +293,7 @@ def _slips(known: Seen, labels: set[str], unseen: Mapping[str, int], of: int) ->
         return Slips(0, 1.0)
     once = [label for label, n in known.labels.as_dict().items() if n == 1]
     alike = sum(spelt.is_like_another(label) for label in once)
-    if not alike and len(once) <= OPEN_SHARE * known.of:
+    if not alike and len(once) <= OPEN_SHARE * known.of and len(found) == len(unseen):
         return Slips(len(found), 0.0)
     rows = min(of, sum(unseen[label] for label in found))
     # the share that singletons show of rows yet unseen has a variance of about their number and twice that of pairs
