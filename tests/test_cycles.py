@@ -40,7 +40,7 @@ def test_fresh_moments_pass(rows):
         verdict = judged(events(seed + 10, rows), events(seed + 30, rows), held)
         assert failing(verdict) == set()
         metrics = {f.measured.metric for f in verdict["fidelity.columns"].findings}
-        assert {"hours_similarity", "weekdays_similarity", "months_similarity"} <= metrics
+        assert {f"{of}_similarity" for of in ("hours", "weekdays", "month_days", "months")} <= metrics
 
 
 @pytest.mark.parametrize(("hours", "words"), [(3, "3 hours late"), (-6, "6 hours early")])
@@ -61,6 +61,17 @@ def test_lost_nights_and_weekends_are_found_though_the_dates_are_right():
     blurred["at"] = blurred["at"] + rng.integers(-3 * 86_400, 3 * 86_400, ROWS).astype("timedelta64[s]")
     verdict = judged(blurred)
     assert failing(verdict) == {"hours_similarity", "weekdays_similarity"}
+    assert [d.name for d in verdict.diagnosis] == ["lost rhythm of time"]
+
+
+def test_days_that_were_put_to_the_first_of_the_month_are_found():
+    moved = events(2)
+    unknown = np.random.default_rng(0).random(ROWS) < 0.08
+    first = moved["at"].astype("datetime64[M]").astype(moved["at"].dtype)
+    moved["at"] = np.where(unknown, first + (moved["at"] - moved["at"].astype("datetime64[D]")), moved["at"])
+    verdict = judged(moved)
+    assert failing(verdict) == {"month_days_similarity"}
+    assert "; 1 differs most" in verdict["fidelity.columns"].failed[0].measured.message
     assert [d.name for d in verdict.diagnosis] == ["lost rhythm of time"]
 
 

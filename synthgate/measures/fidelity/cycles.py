@@ -1,7 +1,7 @@
-"""Cycles of time: the hours of the day, the days of the week and the months of the year on which moments lie.
+"""Cycles of time: the hours of the day, the days of the week and of the month, and the months on which moments lie.
 
 A column of moments can have the right distribution over years and yet have lost its nights and its weekends, or tell
-them in another time zone.
+them in another time zone, or lie on the first of the month where nobody knew the day.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ HOUR = 3_600_000_000.0
 DAY = 24 * HOUR
 MONDAY = 3
 """Days from the Monday before 1970-01-01, a Thursday."""
-YEAR = 366 * DAY
+QUARTER, YEAR = 92 * DAY, 366 * DAY
 LEAST_TURN = 0.05
 TURNED_FROM = 0.35
 """Share of the distance that may be left after hours were turned back."""
@@ -38,6 +38,11 @@ def _months(values: FloatArray) -> IntArray:
     return values.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64) % 12
 
 
+def _month_days(values: FloatArray) -> IntArray:
+    days = values.astype("datetime64[us]").astype("datetime64[D]")
+    return (days - days.astype("datetime64[M]")).astype(np.int64)
+
+
 @dataclass(frozen=True, slots=True)
 class Cycle:
     """A cycle and its parts.
@@ -50,12 +55,15 @@ class Cycle:
     parts : tuple of str
     place : callable
         From microseconds since 1970 to the part.
+    span : float
+        Microseconds that moments must span for the cycle to come round.
     """
 
     metric: str
     words: str
     parts: tuple[str, ...]
     place: Callable[[FloatArray], IntArray]
+    span: float = 0.0
 
     def count(self, moments: NumberCounts) -> IntArray:
         """Return how many of the moments lie in each part."""
@@ -68,7 +76,8 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 CYCLES = (
     HOURS,
     Cycle("weekdays_similarity", "days of the week", ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), _weekdays),
-    Cycle("months_similarity", "months of the year", MONTHS, _months),
+    Cycle("month_days_similarity", "days of the month", tuple(str(day) for day in range(1, 32)), _month_days, QUARTER),
+    Cycle("months_similarity", "months of the year", MONTHS, _months, YEAR),
 )
 
 
@@ -118,12 +127,12 @@ def _finding(
 
 
 def cycles_of(real: NumberCounts) -> list[Cycle]:
-    """Return the cycles that real moments go through: they lie on two parts at least, months over two years."""
+    """Return the cycles that real moments go through: they lie on two parts at least, and span it."""
     kept = real.finite()
     if not kept.total:
         return []
     span = float(kept.values[-1] - kept.values[0])
-    return [c for c in CYCLES if (c.count(kept) > 0).sum() > 1 and (c.place is not _months or span > YEAR)]
+    return [c for c in CYCLES if span > c.span and (c.count(kept) > 0).sum() > 1]
 
 
 def turned_by(real: IntArray, synthetic: IntArray) -> int | None:
