@@ -139,11 +139,6 @@ def cases(packages, *, quick, match, controls=CONTROLS):
     return corpora.cases(corpus(packages, quick=quick, match=match, controls=controls))
 
 
-def written(packages, folder, *, quick, match, controls=CONTROLS):
-    """Write the pairs as Parquet, with SDV metadata, and return what ``peers.py`` needs of each."""
-    return corpora.written(corpus(packages, quick=quick, match=match, controls=controls), folder)
-
-
 def corpus(packages, *, quick, match, controls=CONTROLS):
     """Yield every pair: clean controls first, then every defect at every severity that applies.
 

@@ -1,11 +1,13 @@
 """Run other libraries over the same labelled pairs, at their defaults, and print one table for all.
 
     python benchmarks/peers.py [DATA] [--packages DIR] [--quick] [--json FILE] [--work DIR]
-                               [--own REGEX] [--controls N] [--env evidently=PYTHON] [--env mostlyai-qa=PYTHON]
+                               [--own REGEX] [--other REGEX] [--controls N]
+                               [--env evidently=PYTHON] [--env mostlyai-qa=PYTHON]
 
-DATA is a corpus with a manifest, ``--packages`` adds pairs as ``verdicts.py --own`` makes them (tables on their own
-only). Each library runs in an interpreter of its own, by default this one; one that cannot import it is left out, and
-said to be. ``--json`` are the records of ``verdicts.py`` on the same pairs: synthgate's row of the table.
+DATA is a corpus with a manifest (tables on their own only), ``--packages`` adds pairs as ``verdicts.py`` makes them
+with ``--own`` or ``--other``. Each library runs in an interpreter of its own, by default this one; one that cannot
+import it is left out, and said to be. ``--json`` are the records of ``verdicts.py`` on the same pairs: synthgate's
+row of the table.
 
 What counts as a failure, by each library's own defaults:
 
@@ -161,13 +163,25 @@ def export(asked):
             sides = {"real": case.real, "synthetic": case.synthetic, "holdout": case.holdout}
             index.append({**vars(verdicts.label(case)), **sides, "metadata": case.metadata})
     if asked.packages is not None:
-        import own_corpus
-
-        index += own_corpus.written(
-            asked.packages, asked.work, quick=asked.quick, match=asked.own, controls=asked.controls
-        )
+        index += from_packages(asked)
     (asked.work / "index.json").write_text(json.dumps(index, default=str))
     return index
+
+
+def from_packages(asked):
+    """Write the pairs that are made from tables of packages: our own defects unless only others are asked for."""
+    import corpora
+    import other_corpus
+    import own_corpus
+
+    pairs = []
+    if asked.own is not None or asked.other is None:
+        pairs.append(
+            own_corpus.corpus(asked.packages, quick=asked.quick, match=asked.own or "", controls=asked.controls)
+        )
+    if asked.other is not None:
+        pairs.append(other_corpus.corpus(asked.packages, match=asked.other, controls=asked.controls))
+    return [one for made in pairs for one in corpora.written(made, asked.work)]
 
 
 def run(peer, work):
@@ -276,7 +290,8 @@ def options():
     parser.add_argument("--packages", type=Path)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--match", default="", help="part of the name of a pair of DATA")
-    parser.add_argument("--own", default="", help="regular expression for the names of the pairs from --packages")
+    parser.add_argument("--own", help="regular expression for pairs of verdicts.py --own, all unless --other is given")
+    parser.add_argument("--other", help="regular expression for pairs of verdicts.py --other")
     parser.add_argument("--controls", type=int, default=10, help="clean tables of each base from --packages")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--work", type=Path, default=Path("/tmp/synthgate-peers"))
