@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from synthgate.evidence import Evidence
 
 ROW_ALPHA = 1e-4
+COPY_ALPHA = 5e-4
+"""Chance left to exact copies beside a holdout, where the test is exact: one in a hundred copied rows shows earlier."""
 SMALL_HOLDOUT = 2
 VALUE_ALPHA = 2e-4
 
@@ -178,9 +180,10 @@ def _row_copies(encoding: Encoding, sides: Sides, max_share: float, max_rare_sha
         f"{shown(rare.hits)} of the {sides.count(sides.training, rare_mine):,} training {sides.unit} that are unique "
         f"and too unusual to be met by chance occur in the synthetic table; {_yardstick(encoding, rare, *there)}"
     )
+    alpha = ROW_ALPHA if encoding.holdout is None else COPY_ALPHA
     return [
-        copies_found("copied_rows", first, everything, sides.scale, max_share, ROW_ALPHA),
-        copies_found("copied_rare_rows", second, rare, sides.scale, max_rare_share, ROW_ALPHA),
+        copies_found("copied_rows", first, everything, sides.scale, max_share, alpha),
+        copies_found("copied_rare_rows", second, rare, sides.scale, max_rare_share, alpha),
     ]
 
 
@@ -191,7 +194,7 @@ def _exact(
         every = among or (np.ones_like(mine), np.ones_like(theirs))
         subjects = (sides.count(sides.training, every[0]), sides.count(sides.holdout, every[1]))
         hits = (sides.count(sides.training, mine), sides.count(sides.holdout, theirs))
-        return against_holdout(hits, subjects, ROW_ALPHA)
+        return against_holdout(hits, subjects, COPY_ALPHA)
     once = (sides.training_seen == 1) & mine
     twice = sides.training_seen == 2
     if among is not None:
@@ -227,7 +230,7 @@ def _power(encoding: Encoding, sides: Sides) -> str:
             "hide leaks"
         )
     for hits in range(3, 1_000):
-        if against_holdout((hits, 0), (n, m), ROW_ALPHA).proven > 0:
+        if against_holdout((hits, 0), (n, m), COPY_ALPHA).proven > 0:
             return (
                 f"{hits} different training {sides.unit} copied exactly, with no holdout row met by chance, are shown "
                 f"as copies, and {surest_near((n, m))} copied nearly, when no holdout row looks as suspicious; fewer, "
