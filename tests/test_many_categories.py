@@ -113,6 +113,15 @@ def test_a_flood_of_invented_names_fails_among_many_names(make_evidence):
     assert worst("schema.categories", evidence, Limit(max=0.0)) is Status.FAIL
 
 
+def test_one_frequent_new_name_fails_among_many_rare_ones(make_evidence):
+    real, fresh = draw(1800, 1, kinds=700, skew=0.5), draw(1800, 2, kinds=700, skew=0.5)
+    names = fresh["name"].to_pylist()
+    spoiled = fresh.set_column(0, "name", pa.array(["Retriever, Golden"] * 20 + names[20:]))
+    assert worst("schema.categories", make_evidence(real, spoiled), Limit(max=0.0)) is Status.FAIL
+    (found,) = run("schema.categories", make_evidence(real, spoiled)).findings
+    assert "one of them in 20" in found.message
+
+
 def test_a_few_fractions_among_numbers_stored_as_floats_are_told_and_many_fail(make_evidence):
     real = pa.table({"dose": np.arange(600.0) % 90})
     for wrong, severity in ((2, Severity.WARN), (40, None)):

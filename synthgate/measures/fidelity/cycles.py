@@ -40,7 +40,8 @@ def _months(values: FloatArray) -> IntArray:
 
 def _month_days(values: FloatArray) -> IntArray:
     days = values.astype("datetime64[us]").astype("datetime64[D]")
-    return (days - days.astype("datetime64[M]")).astype(np.int64)
+    first = days.astype("datetime64[M]").astype("datetime64[D]")
+    return days.astype(np.int64) - first.astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from synthgate.findings import Ledger, Measured, Measurement, Severity, Skip
 from synthgate.measures.schema.slips import Spellings
 from synthgate.measures.schema.structure import (
     LIKELY,
+    alone_chance,
     by_chance,
     chance_of_all,
     dealt_chance,
@@ -170,9 +171,11 @@ def categories(evidence: Evidence, options: Options) -> Measurement:
     The chance that a fresh row shows an unknown category is estimated by the share of known rows
     whose category occurs once (Good 1953, Biometrika 40, 237-264), and by the share of holdout rows
     whose category real does not have, whichever is larger; it must not be one that a random deal of all rows to the two
-    tables would explain either (:func:`dealt_chance`). A misspelling of a known category fails at one row, unless real
-    categories that occur once resemble others too. A few rows of an otherwise unknown one are told: as a warning,
-    unless each unknown category alone is as rare as one that known rows miss by chance, or real has categories as rare.
+    tables would explain either (:func:`dealt_chance`). Nor may any one of them have more rows than such a deal gives
+    to any category (:func:`alone_chance`): many new names are natural in some columns, a frequent one is not. A
+    misspelling of a known category fails at one row, unless real categories that occur once resemble others too. A few
+    rows of an otherwise unknown one are told: as a warning, unless each unknown category alone is as rare as one that
+    known rows miss by chance, or real has categories as rare.
     """
     every = [n for n in evidence.shared if evidence.plan[n].role.is_discrete]
     if not every:
@@ -185,13 +188,14 @@ def categories(evidence: Evidence, options: Options) -> Measurement:
         if not _has_unseen(evidence, name):
             continue
         known = _seen(evidence, "real", name)
-        rate = 0.0
+        rate, alone = 0.0, 1.0
         if evidence.holdout and name in evidence.holdout.counts.columns:
             fresh = _seen(evidence, "holdout", name)
-            rate = _unknown_share(known, fresh)
+            rate, alone = _unknown_share(known, fresh), _alone(known, fresh)
             known = Seen(known.labels + fresh.labels, known.of + fresh.of, known.noun)
         found = _seen(evidence, "synthetic", name)
-        findings.extend(_unseen(name, known, found, ALPHA / len(names), rate, evidence.parent_keys(name)))
+        openness = Openness(rate, is_lumpy=alone < ALPHA)
+        findings.extend(_unseen(name, known, found, ALPHA / len(names), openness, evidence.parent_keys(name)))
     summary = summed_up(findings, "columns hold categories unknown to real", len(names))
     skipped = tuple(Skip(n, POOLED) for n in every if evidence.plan[n].pool is not None)
     return replace(summary, ledger=Ledger(len(names), skipped))
@@ -232,8 +236,25 @@ def _unknown_share(known: Seen, fresh: Seen) -> float:
     return (unknown + 1) / fresh.of if unknown else 0.0
 
 
+def _alone(known: Seen, fresh: Seen, allowed: frozenset[str] = frozenset()) -> float:
+    """Return the chance that a category which is not known would have as many fresh rows as the most frequent one."""
+    if known.labels.overflowed or fresh.labels.overflowed:
+        return 1.0
+    labels = set(known.labels.labels.to_pylist()) | allowed
+    most = max((n for label, n in fresh.labels.as_dict().items() if label not in labels), default=0)
+    return alone_chance(known.labels + fresh.labels, most, fresh.of, known.of) if most else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Openness:
+    """What the holdout shows: the share of its rows in unknown categories, and whether one of these is frequent."""
+
+    rate: float
+    is_lumpy: bool
+
+
 def _unseen(
-    name: str, known: Seen, synthetic: Seen, alpha: float, fresh_rate: float, allowed: frozenset[str]
+    name: str, known: Seen, synthetic: Seen, alpha: float, openness: Openness, allowed: frozenset[str]
 ) -> list[Measured]:
     from scipy.special import bdtrc
 
@@ -247,12 +268,17 @@ def _unseen(
     slips = _slips(known, labels, unseen, synthetic.of)
     share = min(1.0, rows / synthetic.of)
     singles = int((known.labels.counts == 1).sum())
-    rate = min(1.0, max((singles + 1) / known.of, fresh_rate))
+    rate = min(1.0, max((singles + 1) / known.of, openness.rate))
     chance = float(bdtrc(min(rows, synthetic.of) - 1, synthetic.of, rate))
     if chance < alpha:
         chance = max(chance, dealt_chance(known.labels + synthetic.labels, rows, synthetic.of, known.of))
+    most, count = max(unseen.items(), key=lambda item: item[1])
+    is_crowded = not openness.is_lumpy and _alone(known, synthetic, allowed) < alpha
     several = "a category" if len(unseen) == 1 else f"{len(unseen):,} categories"
     message = f"{rows:,} {synthetic.noun} hold {several} that real does not have"
+    if is_crowded and chance >= alpha:
+        chance = 0.0
+        message += f", one of them in {count:,}, where fresh real rows bring rare ones only"
     slipped = slips.chance < alpha
     if slipped:
         message += f"; {slips.categories:,} of them misspell a real category"
@@ -260,10 +286,9 @@ def _unseen(
         message += f", as fresh real rows may (chance {chance:.2g})"
     severity = None if slipped or chance < alpha else Severity.WARN
     rare = all(chance_of_all(n, synthetic.of, known.of) >= LIKELY for n in unseen.values())
-    if severity and (singles or fresh_rate or rare):
+    if severity and (singles or openness.rate or rare):
         return [by_chance("unseen_category_share", name, share, message)]
     found = violation("unseen_category_share", name, share, message, severity)
-    most, count = max(unseen.items(), key=lambda item: item[1])
     if most.strip().casefold() in PLACEHOLDERS and count >= MOST_OF_THEM * rows:
         return [replace(found, details={"placeholder": most})]
     return [replace(found, details={"misspelt": slips.categories})] if slipped else [found]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from synthgate.canonical import kind_of
 from synthgate.catalogue import Options, measure
@@ -43,18 +44,34 @@ def dealt_chance(both: LabelCounts, rows: int, of: int, known: int) -> float:
     of, known : int
         Fresh rows and known rows.
     """
-    from scipy.special import gammaln
-
-    sizes, times = np.unique(both.counts[both.counts <= of], return_counts=True)
-    log_p = gammaln(of + 1) - gammaln(of - sizes + 1) - gammaln(known + of + 1) + gammaln(known + of - sizes + 1)
-    alone, small = sizes >= rows, sizes < rows
-    enough = float((times[alone] * np.exp(log_p[alone])).sum())
+    sizes, times, log_p = _all_fresh(both, of, known)
+    small = sizes < rows
     log_p, sizes, times = log_p[small], sizes[small], times[small]
     tilt = np.geomspace(1e-3, 30, 120)[:, None]
     # log(1 - p + p exp(t c)), where exp(t c) may overflow
     parts = np.logaddexp(np.log1p(-np.exp(np.minimum(log_p, -1e-12))), log_p + tilt * sizes)
     together = float(((parts * times).sum(axis=1) - tilt[:, 0] * rows).min())
-    return min(1.0, enough + float(np.exp(min(0.0, together))))
+    return min(1.0, alone_chance(both, rows, of, known) + float(np.exp(min(0.0, together))))
+
+
+def alone_chance(both: LabelCounts, rows: int, of: int, known: int) -> float:
+    """Bound the chance that any one category which only fresh rows hold would have `rows` rows or more.
+
+    Parameters are those of :func:`dealt_chance`; the chances of all categories of that size are added.
+    """
+    sizes, times, log_p = _all_fresh(both, of, known)
+    return min(1.0, float((times * np.exp(log_p))[sizes >= rows].sum()))
+
+
+def _all_fresh(
+    both: LabelCounts, of: int, known: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return sizes of categories, how many have each, and the logarithm of the chance that all its rows are fresh."""
+    from scipy.special import gammaln
+
+    sizes, times = np.unique(both.counts[both.counts <= of], return_counts=True)
+    log_p = gammaln(of + 1) - gammaln(of - sizes + 1) - gammaln(known + of + 1) + gammaln(known + of - sizes + 1)
+    return sizes, times, log_p
 
 
 def violation(
