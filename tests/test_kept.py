@@ -52,7 +52,7 @@ def test_fresh_rows_keep_all_and_their_errors_are_right(make_evidence, rows, hol
 
 def test_a_column_that_is_exchanged_inside_one_group_is_named_with_the_group(make_evidence):
     evidence = make_evidence(workers(4000, 1), workers(4000, 2, loose=0.9), workers(4000, 3))
-    found = [one for one in worst_parts(kept_in_parts(evidence)) if one.estimate.position.high < 0.85]
+    found = [one for one in worst_parts(kept_in_parts(evidence), 0.85) if one.estimate.position.high < 0.85]
     assert found[0].columns == ("wage", "region")
     assert {one.columns[1] for one in found} == {"region"}
     assert "where 'region' is coast" in found[0].message
@@ -74,7 +74,7 @@ def test_known_values_that_are_exchanged_among_each_other_are_seen_though_most_a
         values = wage.copy()
         values[known] = wage[order]
         tables.append(table.set_column(0, "wage", pa.array(values, mask=gaps)))
-    found = worst_parts(kept_in_parts(make_evidence(*tables)))
+    found = worst_parts(kept_in_parts(make_evidence(*tables)), 0.85)
     assert found[0].columns == ("wage",)
     assert found[0].message.startswith("where 'wage' is known, 'wage' keeps")
     assert found[0].estimate.position.high < 0.85

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgate.findings import Measured
+from synthgate.findings import Limit, Measured
 from synthgate.measures.triples import MISSING, Chosen, Cut, Joint, chosen_triples, joint_of
 from synthgate.statistics.distances import FloatArray
 from synthgate.statistics.intervals import z_value
@@ -219,15 +219,18 @@ def _means(parts: Codes, adds: FloatArray) -> Means:
     return Means(mean, np.sqrt(np.maximum(0.0, square - mean**2) / n), rows.astype(np.float64))
 
 
-def worst_parts(found: Sequence[PartKept]) -> list[Measured]:
-    """Return findings on the parts that surely keep less than fresh rows, or else on the one that keeps least."""
+def worst_parts(found: Sequence[PartKept], least: float) -> list[Measured]:
+    """Return findings on the parts that surely keep less than fresh rows, or else on the one that keeps least.
+
+    What is lost in a part of the rows is a smaller part of all, so that the limit, `least`, is their own.
+    """
     z = z_value(SURE, looks=len(found))
     order = sorted(found, key=lambda one: one.kept.interval(z)[1])
     short = [one for one in order if one.kept.interval(z)[1] < 1.0]
-    return [_finding(one, z, len(found)) for one in short[:MOST_SHOWN] or order[:1]]
+    return [_finding(one, z, len(found), least) for one in short[:MOST_SHOWN] or order[:1]]
 
 
-def _finding(found: PartKept, z: float, looks: int) -> Measured:
+def _finding(found: PartKept, z: float, looks: int, least: float) -> Measured:
     return Measured(
         metric="dependence_kept_in_a_part",
         message=(
@@ -237,6 +240,7 @@ def _finding(found: PartKept, z: float, looks: int) -> Measured:
         ),
         estimate=found.kept.estimate(z, looks),
         columns=tuple(dict.fromkeys((found.column, found.by))),
+        limit=Limit(min_position=least),
         details={
             "where": f"{found.by!r} is {found.level}",
             "real_rows": found.real_rows,

@@ -37,6 +37,8 @@ LEAST_SCALE = 0.1
 SURE = 0.998
 """Level of the intervals of all triples together: sparse tables leave the normal curve in the tails."""
 LEAST_MEAN_SCALE = 0.05
+LEAST_IN_A_PART = 0.85
+"""Least share of the dependence that the rows of any part keep."""
 CHUNK = 250
 EXPLAINS = 0.6
 SHOWN_PER_CAUSE = 3
@@ -123,7 +125,7 @@ def _directed(evidence: Evidence, chosen: Chosen, effects: list[Triple]) -> tupl
         names = ("three_way_dependence_kept", "pair_dependence_kept", "dependence_kept_in_a_part")
         return [], [Skip(name, why) for name in names]
     pairs = pairs_kept(joint, chosen.triples)
-    return [*three_way_kept(joint, effects), *pairs, *worst_parts(kept_in_parts(evidence))], []
+    return [*three_way_kept(joint, effects), *pairs, *worst_parts(kept_in_parts(evidence), LEAST_IN_A_PART)], []
 
 
 def _scores(joint: Joint, triples: list[Triple]) -> Scores:

@@ -93,7 +93,7 @@ def trts(evidence: Evidence) -> Measurement:
             skips.append(Skip(name, why))
     if not found.swept:
         own = [one for one in kept_in_parts(evidence) if one.column in found.trials]
-        findings += [replace(one, limit=Limit(min_position=LEAST)) for one in worst_parts(own)]
+        findings += worst_parts(own, LEAST)
     return _sum_up(findings, skips)
 
 
