@@ -26,6 +26,8 @@ from synthgate.statistics.kept import (
 )
 
 MOST_SHOWN = 10
+LEAST_OF_TWO = 0.85
+"""Least share of the dependence of two columns: it rests on the few levels that are named."""
 LEAST_OF_THREE = 0.5
 """Least share of a three-way dependence: rows of one person, in a table that does not say so, share more than pairs."""
 Halves = dict[str, list[FloatArray]]
@@ -65,9 +67,9 @@ def pairs_kept(joint: Joint, triples: Sequence[Triple]) -> list[Measured]:
         contrast, surely = pair_contrast(counts)
         return contrast * surely
 
-    return _worst(
-        joint, pairs, _kept(halves, learn, pair_mean), "pair_dependence_kept", "of their real dependence is kept"
-    )
+    words = "of their real dependence is kept"
+    worst = _worst(joint, pairs, _kept(halves, learn, pair_mean), "pair_dependence_kept", words)
+    return [replace(one, limit=Limit(min_position=LEAST_OF_TWO)) for one in worst]
 
 
 def _pair_counts(joint: Joint, pairs: Sequence[tuple[int, int]], side: str) -> IntArray:
