@@ -49,6 +49,7 @@ def test_an_expression_that_goes_wrong_is_told_with_its_place(sql: str, says: st
 def test_columns_are_found_in_any_case_and_by_their_table() -> None:
     check = judged(Constraint(sql='A > 0 and data.a < 9 and "B C" > 4', name="n"))["constraints.declared"]
     assert check.findings[0].measured.details["broken"] == 2
+    assert check.findings[0].measured.columns == ("a", "b c")
 
 
 def test_a_constraint_on_a_column_that_synthetic_lacks_is_not_assessed() -> None:

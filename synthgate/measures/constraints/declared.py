@@ -76,7 +76,8 @@ def _findings(
         if evidence.show_rows and synthetic[0]:
             batches = typed_rows(evidence.plan, evidence.synthetic, schema, checked.columns)
             shown = tuple(row_words(row) for row in breaking_rows(connection, batches, checked, MOST_ROWS))
-        findings.append(_finding(rule, synthetic, real, shown))
+        named = tuple(name for name in schema.names if name in checked.columns)
+        findings.append(_finding(rule, named, synthetic, real, shown))
     return findings
 
 
@@ -98,7 +99,11 @@ def _checked(
 
 
 def _finding(
-    rule: Constraint, synthetic: tuple[int, int], real: tuple[int, int] | None, shown: Sequence[str]
+    rule: Constraint,
+    columns: tuple[str, ...],
+    synthetic: tuple[int, int],
+    real: tuple[int, int] | None,
+    shown: Sequence[str],
 ) -> Measured:
     share = synthetic[0] / synthetic[1] if synthetic[1] else 0.0
     control = real[0] / real[1] if real and real[1] else 0.0
@@ -114,6 +119,7 @@ def _finding(
         metric="violating_share",
         message=message,
         estimate=Estimate.exact(share),
+        columns=columns,
         limit=Limit(max=rule.tolerance),
         severity=severity,
         details={
