@@ -153,9 +153,13 @@ def places(findings: Iterable[Finding]) -> list[tuple[str, int]]:
 
 
 def weakest(checks: Iterable[CheckResult]) -> CheckResult | None:
-    """Return the check that pulls its family's score down most."""
-    scored = [(c.score.position.value if c.score.position else c.score.value, c) for c in checks if c.score]
-    return min(scored, key=lambda item: item[0], default=(0.0, None))[1]
+    """Return the check that pulls its family's score down most: one that fails, where any does by whatever finding."""
+    scored = [
+        (c.status is not Status.FAIL, c.score.position.value if c.score.position else c.score.value, c)
+        for c in checks
+        if c.score
+    ]
+    return min(scored, key=lambda item: item[:2], default=(True, 0.0, None))[2]
 
 
 def subject(finding: Finding) -> str:

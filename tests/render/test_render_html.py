@@ -161,7 +161,7 @@ def test_page_of_200_columns_is_small_and_tells_what_it_left_out(make_verdict):
 def test_first_screen_tells_scores_with_ceilings_what_is_judged_and_what_is_not_known(page):
     top = page.text[: page.text.index("What failed, and what to do")]
     assert "Fidelity" in top
-    assert "weakest: Title of fidelity.detection, 0.2000 where fresh real rows reach 0.9900" in top
+    assert "failing: Columns depend on each other as in real, 0.8810 where fresh real rows reach 0.9700" in top
     assert "Judged : data/synthetic.parquet (24,421 rows, 5 columns) against data/train.parquet (24,421 rows)" in top
     assert "gate file synthgate.yaml , preset default, seed 42, 1 finding waived" in top
     assert "Not known : Title of privacy.linkability (required); " in top

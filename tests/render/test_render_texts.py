@@ -137,8 +137,11 @@ def test_places_are_the_columns_of_most_findings(verdict):
 
 def test_weakest_check_is_the_one_nearest_to_its_floor(verdict):
     checks = [verdict[name] for name in ("fidelity.columns", "fidelity.detection", "fidelity.pairs")]
-    assert story.weakest(checks).id == "fidelity.detection"
+    assert story.weakest(replace(check, status=Status.WARN) for check in checks).id == "fidelity.detection"
     assert story.weakest([verdict["schema.keys"]]) is None
+    failing = replace(verdict["fidelity.columns"], status=Status.FAIL)
+    passing = replace(verdict["fidelity.detection"], status=Status.PASS)
+    assert story.weakest([failing, passing]) is failing, "a family that fails names a check that does"
 
 
 def test_a_column_keeps_its_name_at_the_start_of_a_diagnosis(verdict, monkeypatch):
