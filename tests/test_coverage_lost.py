@@ -8,6 +8,8 @@ import pytest
 
 import synthgate
 from synthgate.findings import Status
+from synthgate.gatefile import load_gate
+from synthgate.measures.coverage import combinations, shares
 from synthgate.measures.coverage.lost import LEAST_KEPT, Categories, _beyond_chance, lost_together
 from synthgate.statistics.intervals import z_value
 
@@ -93,3 +95,9 @@ def test_what_lies_beyond_chance_is_as_rare_as_said(rows):
     far = _beyond_chance(rows, chance, 2.0)
     absent = np.random.default_rng(0).random((40_000, len(rows))) < chance
     assert np.mean(absent @ rows - float(rows @ chance) > far + 1e-9) <= 0.0228 + 0.003
+
+
+def test_what_is_told_as_lost_is_what_fails_by_default() -> None:
+    limits = {check.id: check.each.min for check in load_gate().checks}
+    assert {limits[f"coverage.{name}"] for name in ("categories", "ranges", "modes")} == {shares.LEAST_SHARE}
+    assert limits["coverage.combinations"] == combinations.LEAST_SHARE < combinations.LOOK_CLOSER
