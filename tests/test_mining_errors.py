@@ -164,3 +164,15 @@ def test_tolerance_grows_with_what_real_breaks() -> None:
     assert counts == sorted(counts)
     assert counts[0] == 9
     assert tolerated(100_000, 1000, 0.001, 100) < 12
+
+
+@pytest.mark.parametrize(
+    ("shares", "status"), [((3, 9, 12, 13, 13, 12, 11, 10, 9, 8), Status.PASS), ((9, 8, 7, 6, 5, 4, 3, 2), Status.FAIL)]
+)
+def test_one_row_below_zero_is_chance_where_a_tail_ends_at_zero(shares: tuple[int, ...], status: Status) -> None:
+    share = np.array(shares) / sum(shares)
+    real, synthetic = (np.random.default_rng(seed).choice(np.arange(len(share)), 4000, p=share) for seed in (1, 2))
+    synthetic[7] = -1
+    verdict = synthgate.evaluate(pa.table({"years": real}), pa.table({"years": synthetic}), only=["constraints.mined"])
+    (found,) = (f for f in verdict["constraints.mined"].findings if "never negative" in f.measured.message)
+    assert found.status is status, found.measured.message

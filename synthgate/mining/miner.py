@@ -284,17 +284,18 @@ def is_enforced(rule: Rule, rows: Rows, support: int) -> bool:
 def _is_piled_up(rule: Bound, rows: Rows, support: int) -> bool:
     """Whether a bound is natural (zero, held in many rows), or more values lie at it than at the next one inside.
 
-    The counts of a tail that merely ends there fall towards the end, and other rows may well lie beyond it.
+    The counts of a tail that merely ends there fall towards the end, and other rows may well lie beyond it: at zero
+    too, such as years since school that are counted from a usual age.
     """
-    if rule.edge == 0 and not rule.upper and support >= NATURAL_ROWS:
-        return True
     values = rows.numbers[rule.columns[0]]
     inside = values[values < rule.edge] if rule.upper else values[values > rule.edge]
     if not len(inside):
         return True
     following = inside.max() if rule.upper else inside.min()
-    on = int((values == rule.edge).sum())
-    return on >= ENFORCED_ROWS and on >= PILED_UP * int((values == following).sum())
+    on, beside = int((values == rule.edge).sum()), int((values == following).sum())
+    if rule.edge == 0 and not rule.upper and support >= NATURAL_ROWS and not 0 < PILED_UP * on < beside:
+        return True
+    return on >= ENFORCED_ROWS and on >= PILED_UP * beside
 
 
 def _gaps(rule: Order, rows: Rows) -> Floats:
