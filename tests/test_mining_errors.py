@@ -176,3 +176,21 @@ def test_one_row_below_zero_is_chance_where_a_tail_ends_at_zero(shares: tuple[in
     verdict = synthgate.evaluate(pa.table({"years": real}), pa.table({"years": synthetic}), only=["constraints.mined"])
     (found,) = (f for f in verdict["constraints.mined"].findings if "never negative" in f.measured.message)
     assert found.status is status, found.measured.message
+
+
+def test_rules_that_are_told_together_are_broken_as_often_as_real_breaks_them_all() -> None:
+    def stops(seed: int) -> pa.Table:
+        rng = np.random.default_rng(seed)
+        gone = rng.random(4000) < 0.15
+        also = gone | (rng.random(4000) < 0.0007)
+        columns = {name: pa.array(rng.choice(["yes", "no"], 4000), mask=gone) for name in ("search", "race")}
+        return pa.table({**columns, "gender": pa.array(rng.choice(["m", "f"], 4000), mask=also), "x": rng.random(4000)})
+
+    real = stops(1)
+    told = {words: broken for words, broken in mined(real).items() if "missing in the same rows" in words}
+    missing = [real[name].is_null().to_numpy() for name in ("search", "race", "gender")]
+    assert list(told.values()) == [int((missing[2] & ~missing[0]).sum())], told
+    assert told[next(iter(told))] > 0
+    for seed in range(2, 8):
+        verdict = synthgate.evaluate(real, stops(seed), only=["constraints.mined"])
+        assert verdict.passed, verdict

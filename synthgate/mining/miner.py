@@ -30,7 +30,7 @@ from synthgate.mining.find_labels import (
 )
 from synthgate.mining.find_single import EDGE_SHARE, find_bounds, find_clocks, find_patterns, find_steps
 from synthgate.mining.found import Found, edge_share, slack
-from synthgate.mining.labels import Determines, Implies, Rising, Within
+from synthgate.mining.labels import Determines, Implies, Rising, Together, Within
 from synthgate.mining.pruning import prune
 from synthgate.mining.rows import Floats, Rows, joined, rows_of
 from synthgate.mining.rules import Rule
@@ -155,12 +155,22 @@ def mine(evidence: Evidence) -> Mined:
             kept.append(mined)
     kept = _once(kept)
     rules = prune(kept, {c.name: c.categories for c in evidence.plan.columns if len(c.categories) == 2})
+    single = {mined.rule for mined in kept}
+    rules = [mined if mined.rule in single else _recounted(mined, known) for mined in rules]
     several = [m for m in rules if len(m.rule.columns) > 1]
     if len(several) > MOST_RULES:
         chosen = sorted(several, key=lambda m: -m.support * m.chance_share)[:MOST_RULES]
         skipped.append(Skip(f"{len(several) - MOST_RULES} more rules", f"the {MOST_RULES} with most evidence are told"))
         rules = [m for m in rules if len(m.rule.columns) == 1 or m in chosen]
     return Mined(tuple(rules), found.tried, len(kept), _summed_up(skipped))
+
+
+def _recounted(mined: MinedRule, known: list[Rows]) -> MinedRule:
+    """Count anew what known rows say of a rule that pruning joined from several."""
+    if not isinstance(mined.rule, Together | Implies):
+        return mined
+    tested = [mined.rule.test(rows) for rows in known]
+    return replace(mined, support=sum(one.of for one in tested), broken=sum(one.rows for one in tested))
 
 
 def _once(rules: list[MinedRule]) -> list[MinedRule]:
