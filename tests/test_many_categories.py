@@ -113,6 +113,16 @@ def test_a_flood_of_invented_names_fails_among_many_names(make_evidence):
     assert worst("schema.categories", evidence, Limit(max=0.0)) is Status.FAIL
 
 
+def test_a_misspelling_is_no_slip_of_synthetic_where_real_has_such(make_evidence):
+    rng = np.random.default_rng(7)
+    labels = ["Fled on foot", "Tensed", "Verbal non-compliance"]
+    real = pa.table({"name": [*np.array(labels)[rng.integers(0, 3, 3000)], "tensed ", "tensed ", "TENSED", "TENSED"]})
+    clean = pa.table({"name": np.array(labels)[rng.integers(0, 3, 3000)].tolist()})
+    for known, expected in ((real, Status.PASS), (clean, Status.FAIL)):
+        spoiled = pa.table({"name": ["Fled on Foot", *clean["name"].to_pylist()]})
+        assert worst("schema.categories", make_evidence(known, spoiled), Limit(max=0.0)) is expected
+
+
 def test_one_frequent_new_name_fails_among_many_rare_ones(make_evidence):
     real, fresh = draw(1800, 1, kinds=700, skew=0.5), draw(1800, 2, kinds=700, skew=0.5)
     names = fresh["name"].to_pylist()

@@ -24,7 +24,6 @@ from synthgate.measures.schema.structure import (
     summed_up,
     violation,
 )
-from synthgate.plan import OPEN_SHARE
 from synthgate.roles import Role
 from synthgate.values import LabelCounts, NumberCounts
 
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
     from synthgate.evidence import Evidence
 
 ALPHA = 0.001
+RARE_ROWS = 10
+"""Rows below which a category of real that resembles another one may be a misspelling itself."""
 FAR = 0.1
 SEVERAL = 5
 PLACEHOLDERS = frozenset(
@@ -307,8 +308,8 @@ def _slips(known: Seen, labels: set[str], unseen: Mapping[str, int], of: int) ->
 
     Names of persons, places and goods resemble each other by nature. Where fresh rows bring further categories, the
     share of known rows whose category occurs once and resembles another one is what they show of such rows. Where they
-    do not, or hardly (below one row in a hundred, and none that is no slip), and real holds no such category, the
-    first one is a slip.
+    do not (less than one row is due by the categories that occur once, and there is none that is no slip), and no rare
+    category of real resembles another one, the first one is a slip.
     """
     from scipy.special import bdtrc
 
@@ -316,10 +317,12 @@ def _slips(known: Seen, labels: set[str], unseen: Mapping[str, int], of: int) ->
     found = [label for label in unseen if spelt.slip(label)]
     if not found:
         return Slips(0, 1.0)
-    once = [label for label, n in known.labels.as_dict().items() if n == 1]
-    alike = sum(spelt.is_like_another(label) for label in once)
-    if not alike and len(once) <= OPEN_SHARE * known.of and len(found) == len(unseen):
+    counted = known.labels.as_dict()
+    once = [label for label, n in counted.items() if n == 1]
+    is_closed = len(once) * of < known.of and len(found) == len(unseen)
+    if is_closed and not any(n < RARE_ROWS and spelt.is_like_another(label) for label, n in counted.items()):
         return Slips(len(found), 0.0)
+    alike = sum(spelt.is_like_another(label) for label in once)
     rows = min(of, sum(unseen[label] for label in found))
     # the share that singletons show of rows yet unseen has a variance of about their number and twice that of pairs
     most = alike + 1 + GOOD_TURING_Z * np.sqrt(2 * alike)
