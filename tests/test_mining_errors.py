@@ -194,3 +194,14 @@ def test_rules_that_are_told_together_are_broken_as_often_as_real_breaks_them_al
     for seed in range(2, 8):
         verdict = synthgate.evaluate(real, stops(seed), only=["constraints.mined"])
         assert verdict.passed, verdict
+
+
+@pytest.mark.parametrize(("rows", "status"), [(2, Status.PASS), (3, Status.FAIL)])
+def test_an_odd_row_beyond_the_top_of_a_scale_is_chance(rows: int, status: Status) -> None:
+    real, synthetic = (np.minimum(np.random.default_rng(k).gamma(4, 1.5, 4000).round(2), 8.0) for k in (1, 2))
+    synthetic[:rows] = 9.5
+    verdict = synthgate.evaluate(
+        pa.table({"school": real}), pa.table({"school": synthetic}), only=["constraints.mined"]
+    )
+    (found,) = (f for f in verdict["constraints.mined"].findings if "never above 8" in f.measured.message)
+    assert found.status is status, found.measured.message

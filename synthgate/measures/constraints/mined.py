@@ -14,6 +14,7 @@ from synthgate.measures.constraints.shown import MOST_ROWS, numbered_rows, told_
 from synthgate.mining import Mined, MinedRule, mine
 from synthgate.mining.rows import Rows, rows_of
 from synthgate.mining.rules import Tested
+from synthgate.mining.single import Bound
 from synthgate.mining.words import spelling
 from synthgate.statistics.intervals import wilson
 
@@ -24,6 +25,8 @@ ALPHA = 0.001
 MOST_STEPS = 100_000
 HABITS = ("implication", "conditional range")
 NEARLY = 0.005
+FEW_BEYOND = 2
+"""Rows that may lie beyond a bound other than zero, at which many values lie: real data has an odd row as well."""
 GROUPED = {
     "bound": "bounds",
     "step": "steps and fixed decimals",
@@ -178,8 +181,10 @@ def tolerated_share(rule: MinedRule, fresh: int, alpha: float, effect: float) ->
     effect : float
         How much wider errors are than for independent rows.
     """
-    if not fresh or (rule.enforced and effect == 1):
+    if not fresh:
         return 0.0
+    if rule.enforced and effect == 1:
+        return FEW_BEYOND / fresh if isinstance(rule.rule, Bound) and rule.rule.edge != 0 else 0.0
     rows = tolerated(rule.support / effect, fresh / effect, alpha, rule.broken / effect) * effect
     if rule.broken:
         rows = max(rows, (rule.broken_share + NEARLY) * fresh)
