@@ -17,6 +17,8 @@ RARE_EXPECTED = 10.0
 LEAST_ROWS = 20.0
 """Fewest rows beyond chance that the rare categories of a column have to hold together."""
 LEAST_KEPT = 0.75
+LEAST_OF_PAIRS = 0.5
+"""Least share of two columns' rare rows: those of one country or person, where no column says whose, go together."""
 MOST_EXACT = 200_000
 """Rows in rare categories up to which the distribution is exact; of so many no single category matters."""
 TINY = 1e-12
@@ -89,7 +91,7 @@ def lost_together(categories: Categories, z: float) -> Measured | None:
             floor=0.0,
         ),
         columns=categories.columns,
-        limit=None if is_pair else Limit(min=LEAST_KEPT),
+        limit=Limit(min=LEAST_OF_PAIRS if is_pair else LEAST_KEPT),
         details={f"rare_{categories.noun}": int(rare.sum()), "absent": int(absent.sum()), "rare_rows": int(rows)},
     )
 
